@@ -1,0 +1,133 @@
+//! What can be departed from, what follows, and how far the engine may go.
+
+use core::time::Duration;
+
+closed_enum! {
+    /// One thing a manifest declares. Every finding belongs to exactly one.
+    pub enum Capability {
+        /// Programs executed.
+        Exec = "exec",
+        /// Files opened.
+        Files = "files",
+        /// Destinations connected or sent to.
+        Network = "network",
+        /// Addresses bound.
+        Listen = "listen",
+        /// System calls that are merely undeclared.
+        Syscalls = "syscalls",
+        /// System calls of [`crate::DANGER`], and those of another ABI.
+        Danger = "danger",
+        /// Who runs in the sandbox, and how many.
+        Processes = "processes",
+        /// Tasks that left the sandbox.
+        Escape = "escape",
+        /// Picket's own sight of the sandbox.
+        Telemetry = "telemetry",
+    }
+}
+
+closed_enum! {
+    /// What a departure leads to. Ordered by severity; later rungs slot in between.
+    pub enum Action {
+        /// Tell somebody.
+        Alert = "alert",
+        /// Stop it, keep its memory.
+        Freeze = "freeze",
+        /// Freeze first, end it as soon as the freeze is confirmed.
+        Kill = "kill",
+    }
+}
+
+closed_enum! {
+    /// How far the engine may go. Findings are the same in every mode.
+    pub enum Mode {
+        /// Findings only.
+        Observe = "observe",
+        /// Findings, and the record of what would have been done.
+        Shadow = "shadow",
+        /// Findings and containment.
+        Enforce = "enforce",
+    }
+}
+
+closed_enum! {
+    /// What becomes of a frozen sandbox whose lease has run out. Thawing is not among the answers.
+    pub enum OnExpiry {
+        /// End it.
+        Kill = "kill",
+        /// Leave it frozen until a person decides.
+        Hold = "hold",
+    }
+}
+
+/// One action for every capability. Nothing is missing, so nothing falls back to a default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actions {
+    exec: Action,
+    files: Action,
+    network: Action,
+    listen: Action,
+    syscalls: Action,
+    danger: Action,
+    processes: Action,
+    escape: Action,
+    telemetry: Action,
+}
+
+impl Actions {
+    /// Freeze whatever the departure.
+    pub const fn strict() -> Self {
+        Self {
+            exec: Action::Freeze,
+            files: Action::Freeze,
+            network: Action::Freeze,
+            listen: Action::Freeze,
+            syscalls: Action::Freeze,
+            danger: Action::Freeze,
+            processes: Action::Freeze,
+            escape: Action::Freeze,
+            telemetry: Action::Freeze,
+        }
+    }
+
+    /// The action declared for a capability.
+    pub const fn get(&self, capability: Capability) -> Action {
+        match capability {
+            Capability::Exec => self.exec,
+            Capability::Files => self.files,
+            Capability::Network => self.network,
+            Capability::Listen => self.listen,
+            Capability::Syscalls => self.syscalls,
+            Capability::Danger => self.danger,
+            Capability::Processes => self.processes,
+            Capability::Escape => self.escape,
+            Capability::Telemetry => self.telemetry,
+        }
+    }
+
+    /// The same actions but for one capability.
+    #[must_use]
+    pub const fn with(mut self, capability: Capability, action: Action) -> Self {
+        match capability {
+            Capability::Exec => self.exec = action,
+            Capability::Files => self.files = action,
+            Capability::Network => self.network = action,
+            Capability::Listen => self.listen = action,
+            Capability::Syscalls => self.syscalls = action,
+            Capability::Danger => self.danger = action,
+            Capability::Processes => self.processes = action,
+            Capability::Escape => self.escape = action,
+            Capability::Telemetry => self.telemetry = action,
+        }
+        self
+    }
+}
+
+/// How long a freeze holds, and what comes then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainmentPlan {
+    /// The lease of a freeze, counted from its receipt.
+    pub hold: Duration,
+    /// What follows when the lease has run out.
+    pub on_expiry: OnExpiry,
+}

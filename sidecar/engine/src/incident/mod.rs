@@ -1,0 +1,126 @@
+//! One incident of one sandbox: which departures belong to it, and which of them are news.
+//!
+//! A plugin can depart a million times in a million ways. What is kept is bounded: a departure that
+//! repeats a kept one is counted, and so is whatever comes after the last free place, except the
+//! first of its kind: junk must not be able to hide the one finding that matters.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use crate::containment::Ladder;
+use crate::{
+    AccessSet, Capability, Deed, Fact, FileId, IncidentId, KernelTime, NetworkOperation,
+    ObservedPath, Reason, SyscallAbi,
+};
+
+/// An open incident.
+#[derive(Clone, Debug)]
+pub(crate) struct Incident {
+    pub(crate) id: IncidentId,
+    /// The latest departure: an incident that nobody contains closes when it goes quiet.
+    pub(crate) last: KernelTime,
+    /// What is really done about it.
+    pub(crate) ladder: Option<Ladder>,
+    /// What would be done about it, were the mode `enforce`.
+    pub(crate) rehearsal: Option<Ladder>,
+    /// Findings said.
+    pub(crate) findings: u32,
+    /// Departures counted instead of said.
+    pub(crate) uncounted: u64,
+    kinds: BTreeSet<(Capability, Reason)>,
+    seen: BTreeSet<(Capability, Reason, Object)>,
+}
+
+impl Incident {
+    pub(crate) const fn open(id: IncidentId, at: KernelTime) -> Self {
+        Self {
+            id,
+            last: at,
+            ladder: None,
+            rehearsal: None,
+            findings: 0,
+            uncounted: 0,
+            kinds: BTreeSet::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Whether this departure is news: not seen before, and either within the limit or the first
+    /// of its kind.
+    pub(crate) fn is_news(
+        &mut self,
+        capability: Capability,
+        reason: Reason,
+        deed: &Deed,
+        limit: usize,
+    ) -> bool {
+        let first_of_kind = self.kinds.insert((capability, reason));
+        let room = self.seen.len() < limit;
+        (room || first_of_kind) && self.seen.insert((capability, reason, Object::of(deed)))
+    }
+
+    pub(crate) fn count(&mut self, said: bool, at: KernelTime) {
+        self.last = self.last.max(at);
+        if said {
+            self.findings = self.findings.saturating_add(1);
+        } else {
+            self.uncounted = self.uncounted.saturating_add(1);
+        }
+    }
+}
+
+/// What a departure is about. Two departures of one reason and one object are one finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Object {
+    /// The reason says it all.
+    None,
+    Syscall(SyscallAbi, u32),
+    File(FileId, AccessSet, Text),
+    Program(FileId, Text, Text, Text),
+    Address(NetworkOperation, IpAddr, u16, u8),
+}
+
+/// The beginning of a text and its length: enough to tell honest names apart, and bounded.
+type Text = (usize, Vec<u8>);
+
+impl Object {
+    const TEXT_KEPT: usize = 128;
+
+    fn of(deed: &Deed) -> Self {
+        let Deed::Fact(fact) = deed else {
+            return Self::None;
+        };
+        match fact {
+            Fact::Syscall { number, abi } => Self::Syscall(*abi, *number),
+            Fact::Open { path, file, access, .. } => {
+                Self::File(*file, *access, Self::path_text(path))
+            }
+            Fact::Exec { path, file, script, argv, .. } => {
+                let script = Self::text(script.as_deref().unwrap_or_default());
+                Self::Program(*file, Self::path_text(path), script, Self::text(&argv.bytes))
+            }
+            Fact::Network { operation, protocol, address, port, .. } => {
+                Self::Address(*operation, *address, *port, *protocol)
+            }
+            Fact::Fork { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
+                Self::None
+            }
+        }
+    }
+
+    fn path_text(path: &ObservedPath) -> Text {
+        match path {
+            ObservedPath::Resolved(bytes) => Self::text(bytes),
+            ObservedPath::Unresolved(_) => (0, Vec::new()),
+        }
+    }
+
+    fn text(bytes: &[u8]) -> Text {
+        let kept = bytes.get(..Self::TEXT_KEPT).unwrap_or(bytes);
+        (bytes.len(), kept.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+use core::net::{IpAddr, Ipv4Addr};
+use std::format;
+
+use crate::testing::*;
+use crate::*;
+
+const NONE: [&str; 0] = [];
+
+fn observing() -> Bench {
+    Bench::running(Policy { mode: Mode::Observe, ..declared() })
+}
+
+fn close(bench: &mut Bench) -> std::string::String {
+    bench.tell(Input::Unregister { sandbox: SANDBOX, at: ms(99_999) }).remove(0)
+}
+
+#[test]
+fn the_same_departure_again_is_counted_and_not_told() {
+    let facts = [
+        read("/x"),
+        exec("/x", &["a"]),
+        exec_script("/x.sh", "/bin/sh", &[]),
+        connect("10.0.0.1", 1),
+        syscall(2),
+        fork(300),
+        LEFT,
+    ];
+    for fact in facts {
+        let mut bench = observing();
+        assert_eq!(bench.tell(event(ms(20), fact.clone())).len(), 2, "{fact:?}");
+        // A second fork must be of another process to be a departure.
+        let again = if fact == fork(300) { fork(301) } else { fact };
+        assert_eq!(bench.tell(event(ms(21), again)), NONE);
+        assert_eq!(close(&mut bench), "closed #1 unregistered: 1 findings, 1 more");
+    }
+}
+
+#[test]
+fn what_differs_in_anything_a_person_asks_for_is_told_apart() {
+    let (long, longer) = (format!("/{}", "x".repeat(300)), format!("/{}", "x".repeat(301)));
+    let pairs = [
+        (read("/x"), read("/y")),
+        (read("/x"), open("/x", AccessSet::WRITE)),
+        (exec("/x", &["a"]), exec("/x", &["b"])),
+        (exec_script("/a", "/bin/sh", &[]), exec_script("/b", "/bin/sh", &[])),
+        (connect("10.0.0.1", 1), connect("10.0.0.1", 2)),
+        (connect("10.0.0.1", 1), network(NetworkOperation::Connect, 17, "10.0.0.1", 1)),
+        (syscall(2), syscall(3)),
+        (exec_script(&long, "/bin/sh", &[]), exec_script(&longer, "/bin/sh", &[])),
+    ];
+    for (one, other) in pairs {
+        let mut bench = observing();
+        assert_eq!(bench.tell(event(ms(20), one)).len(), 2);
+        assert_eq!(bench.tell(event(ms(21), other.clone())).len(), 1, "{other:?}");
+    }
+}
+
+#[test]
+fn beyond_its_limit_an_incident_counts_but_the_first_of_each_kind_is_still_told() {
+    let mut bench = observing();
+    let mut told = 0;
+    for port in 1..=1_000 {
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let operation = NetworkOperation::Connect;
+        let fact = Fact::Network { operation, protocol: 6, address, port, refused: false };
+        bench.tell(event(ms(20), fact));
+        told += bench.findings().count();
+    }
+    assert_eq!(told, Settings::STANDARD.findings_kept);
+    assert_eq!(
+        bench.tell(event(ms(21), syscall(101))),
+        ["finding #1 danger dangerous_syscall freeze"]
+    );
+    assert_eq!(bench.tell(event(ms(22), syscall(101))), NONE);
+    assert_eq!(bench.tell(event(ms(23), syscall(165))), NONE);
+    assert_eq!(close(&mut bench), "closed #1 unregistered: 65 findings, 938 more");
+}
+
+#[test]
+fn a_finding_that_contains_is_told_however_full_the_incident_is() {
+    let mut policy = declared();
+    policy.actions = policy.actions.with(Capability::Syscalls, Action::Alert);
+    let mut bench = Bench::running(policy);
+    // 70 undeclared calls, none of them dangerous.
+    for number in 30..100 {
+        bench.tell(event(ms(20), syscall(number)));
+    }
+    bench.tell(Input::Policy { sandbox: SANDBOX, policy: declared(), at: ms(21) });
+    assert_eq!(
+        bench.tell(event(ms(22), syscall(99))),
+        ["finding #1 syscalls undeclared_syscall freeze", "contain: freeze #1 finding 1",]
+    );
+}

@@ -1,0 +1,302 @@
+//! Everything the engine can be told. Closed, and data only.
+//!
+//! What the watched code wrote (paths, arguments, addresses) prints as a placeholder, so that no
+//! `{:?}` in a log line can carry it off the node.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+
+use crate::{
+    AccessSet, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process, SandboxId, Step,
+    SyscallAbi,
+};
+
+/// One thing the engine is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A sandbox is prepared and still frozen: it is *starting* until its first [`Fact::Exec`].
+    Register {
+        /// Must be new: a second registration of the same id is ignored.
+        sandbox: SandboxId,
+        /// What its plugin declared.
+        policy: Policy,
+        /// When.
+        at: KernelTime,
+    },
+    /// The policy is replaced: names were resolved again, or the manifest was reloaded.
+    Policy {
+        /// Whose.
+        sandbox: SandboxId,
+        /// What holds from now on.
+        policy: Policy,
+        /// When.
+        at: KernelTime,
+    },
+    /// The kernel reports a fact.
+    Event {
+        /// Whose.
+        sandbox: SandboxId,
+        /// Its place among all events.
+        order: Order,
+        /// Which task did it.
+        process: Process,
+        /// What it did.
+        fact: Fact,
+    },
+    /// Events of this sandbox never arrived.
+    Loss {
+        /// Whose.
+        sandbox: SandboxId,
+        /// How many, exactly.
+        lost: u64,
+        /// When that was noticed.
+        at: KernelTime,
+    },
+    /// Somebody interfered with the kernel side.
+    Tampered {
+        /// Whose part of it; `None` when it concerns every sandbox.
+        sandbox: Option<SandboxId>,
+        /// What was found.
+        tampering: Tampering,
+        /// When that was noticed.
+        at: KernelTime,
+    },
+    /// The supervisor reports on a sandbox's life.
+    Supervisor {
+        /// Whose.
+        sandbox: SandboxId,
+        /// What happened.
+        notice: Notice,
+        /// When.
+        at: KernelTime,
+    },
+    /// What became of a containment step, read back from the kernel.
+    Receipt {
+        /// Whose.
+        sandbox: SandboxId,
+        /// The incident that asked for the step.
+        incident: IncidentId,
+        /// The step.
+        step: Step,
+        /// What the kernel said.
+        outcome: Outcome,
+        /// When it was read back: the lease of a freeze counts from here.
+        at: KernelTime,
+    },
+    /// Time passes. Leases, grants and unanswered steps run out here and nowhere else.
+    Tick {
+        /// Now.
+        at: KernelTime,
+    },
+    /// The sandbox is gone; its incident, if any, closes.
+    Unregister {
+        /// Whose.
+        sandbox: SandboxId,
+        /// When.
+        at: KernelTime,
+    },
+}
+
+/// What a task of a sandbox did.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A system call was entered. Refused, failed or not: entering it is the fact.
+    Syscall {
+        /// Its number in `abi`.
+        number: u32,
+        /// Which table the number counts in.
+        abi: SyscallAbi,
+    },
+    /// A file was opened.
+    Open {
+        /// Canonical path of the opened file.
+        path: ObservedPath,
+        /// The opened file.
+        file: FileId,
+        /// Its hard links.
+        links: u32,
+        /// How it was opened, read from the opened file itself. `EXECUTE` means that the kernel
+        /// opened it in order to run it; user space cannot ask for that.
+        access: AccessSet,
+    },
+    /// A program was replaced: exec can no longer fail.
+    Exec {
+        /// Canonical path of the executed file; for a script, of its interpreter.
+        path: ObservedPath,
+        /// The executed file; for a script, its interpreter.
+        file: FileId,
+        /// Hard links of that file.
+        links: u32,
+        /// The script's path as text, when an interpreter runs one. Text, not an identity.
+        script: Option<Vec<u8>>,
+        /// The arguments, as the new program sees them.
+        argv: ObservedArgv,
+    },
+    /// An address was connected, sent or bound to.
+    Network {
+        /// Which of them.
+        operation: NetworkOperation,
+        /// Protocol number of the socket, as in `IPPROTO_*`.
+        protocol: u8,
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// The kernel already refused it. An attempt departs from a manifest as a success does.
+        refused: bool,
+    },
+    /// A child was created inside the sandbox.
+    Fork {
+        /// Another process than the parent's, or else the child is a thread.
+        child_tgid: u32,
+        /// The child.
+        child_tid: u32,
+    },
+    /// The last thread of a process is gone.
+    Exit {
+        /// As `wait` encodes it.
+        code: i32,
+    },
+    /// A task is outside now, or its child was born there.
+    Left {
+        /// In which of the two ways.
+        how: Departure,
+        /// The cgroup it is in.
+        cgroup: u64,
+    },
+    /// A task came in from outside.
+    Entered {},
+}
+
+impl Fact {
+    /// Which kind of fact, in one word that may be exported.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Syscall { .. } => "syscall",
+            Self::Open { .. } => "open",
+            Self::Exec { .. } => "exec",
+            Self::Network { .. } => "network",
+            Self::Fork { .. } => "fork",
+            Self::Exit { .. } => "exit",
+            Self::Left { .. } => "left",
+            Self::Entered {} => "entered",
+        }
+    }
+}
+
+impl fmt::Debug for Fact {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Fact({}, redacted)", self.as_str())
+    }
+}
+
+/// A path as the kernel side could establish it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObservedPath {
+    /// Canonical, in the sandbox's initial root. Any bytes but NUL.
+    Resolved(Vec<u8>),
+    /// Not known. Matches no rule, whatever the rule says.
+    Unresolved(Unresolved),
+}
+
+impl fmt::Debug for ObservedPath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolved(bytes) => write!(out, "Resolved({} bytes, redacted)", bytes.len()),
+            Self::Unresolved(why) => write!(out, "Unresolved({why})"),
+        }
+    }
+}
+
+closed_enum! {
+    /// Why a path is not known.
+    pub enum Unresolved {
+        /// Longer than the kernel side can carry.
+        TooLong = "too_long",
+        /// More directories than the kernel side can walk.
+        TooDeep = "too_deep",
+        /// Not in the sandbox's mount namespace.
+        Detached = "detached",
+        /// It has none: a memfd, a pipe, a socket.
+        NoName = "no_name",
+        /// The kernel side could not read it.
+        ReadFailed = "read_failed",
+    }
+}
+
+/// Arguments of a program.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObservedArgv {
+    /// Each argument followed by a NUL, as the kernel lays them out in memory.
+    pub bytes: Vec<u8>,
+    /// Whether these are all of them.
+    pub complete: bool,
+}
+
+impl ObservedArgv {
+    /// The arguments one by one. The NUL after the last may be missing.
+    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.bytes.strip_suffix(b"\0").unwrap_or(&self.bytes);
+        // No bytes are no arguments, but one NUL is one empty argument.
+        let arguments = (!self.bytes.is_empty()).then(|| bytes.split(|byte| *byte == 0));
+        arguments.into_iter().flatten()
+    }
+}
+
+impl fmt::Debug for ObservedArgv {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let complete = if self.complete { "complete" } else { "incomplete" };
+        write!(out, "ObservedArgv({} bytes, {complete}, redacted)", self.bytes.len())
+    }
+}
+
+closed_enum! {
+    /// What was done with a network address.
+    pub enum NetworkOperation {
+        /// A connection was begun, fast open included.
+        Connect = "connect",
+        /// A datagram was sent without one.
+        Send = "send",
+        /// A local address was taken.
+        Bind = "bind",
+    }
+}
+
+closed_enum! {
+    /// How something got out of its sandbox.
+    pub enum Departure {
+        /// Moved to another cgroup.
+        Migrated = "migrated",
+        /// Created in another cgroup.
+        ClonedOut = "cloned_out",
+    }
+}
+
+closed_enum! {
+    /// How the kernel side was interfered with.
+    pub enum Tampering {
+        /// A program is no longer attached.
+        ProbeDetached = "probe_detached",
+        /// A pin is gone.
+        PinRemoved = "pin_removed",
+        /// A map no longer says what Picket wrote.
+        MapChanged = "map_changed",
+        /// The canary went in and did not come out.
+        CanaryMissed = "canary_missed",
+    }
+}
+
+/// What the supervisor reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The gate is open: the sandbox was thawed for the first time.
+    Started,
+    /// The entry point has ended. What it left behind, if anything, is judged and contained on.
+    Exited {
+        /// What the entry point returned, as `wait` encodes it.
+        code: i32,
+    },
+    /// The launcher is gone while the sandbox lives.
+    LauncherLost,
+}

@@ -1,0 +1,44 @@
+//! L0: what the manifest does not declare is a departure. One file a capability.
+//!
+//! Default deny throughout: a fact about which too little is known is a departure, with a reason
+//! of its own, and never passes for declared.
+
+mod exec;
+mod files;
+mod nearest;
+mod network;
+mod syscalls;
+
+pub(crate) use nearest::nearest;
+
+use super::{Context, Offence};
+use crate::{Capability, Departure, Fact, Reason};
+
+pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
+    match fact {
+        Fact::Syscall { number, abi } => syscalls::judge(context, *number, *abi),
+        Fact::Open { path, file, access, .. } => files::judge(context, path, *file, *access),
+        Fact::Exec { path, file, links, script, argv } => {
+            let program = exec::Program { path, file: *file, links: *links, script, argv };
+            exec::judge(context, &program)
+        }
+        Fact::Network { operation, protocol, address, port, .. } => {
+            network::judge(context, *operation, *protocol, *address, *port)
+        }
+        Fact::Fork { .. } => (context.policy.max_processes < context.alive)
+            .then_some(Offence::new(Capability::Processes, Reason::TooManyProcesses)),
+        // Somebody outside did that, perhaps an operator: not an escape, yet not declared either.
+        Fact::Entered {} => Some(Offence::new(Capability::Processes, Reason::EnteredFromOutside)),
+        Fact::Left { how, .. } => {
+            let reason = match how {
+                Departure::Migrated => Reason::Migrated,
+                Departure::ClonedOut => Reason::ClonedOut,
+            };
+            Some(Offence::new(Capability::Escape, reason))
+        }
+        Fact::Exit { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! Addresses: where a plugin may connect or send to, and where it may listen.
+
+use core::net::IpAddr;
+
+use crate::lanes::{Context, Offence};
+use crate::policy::is_live;
+use crate::{Capability, EndpointRule, NetworkOperation, Reason};
+
+pub(super) fn judge(
+    context: &Context<'_>,
+    operation: NetworkOperation,
+    protocol: u8,
+    address: IpAddr,
+    port: u16,
+) -> Option<Offence> {
+    let (capability, undeclared) = match operation {
+        NetworkOperation::Connect | NetworkOperation::Send => {
+            (Capability::Network, Reason::UndeclaredDestination)
+        }
+        // The kernel picks a free port: nobody outside can know where to knock.
+        NetworkOperation::Bind if port == 0 => return None,
+        NetworkOperation::Bind => (Capability::Listen, Reason::UndeclaredListener),
+    };
+    let mut expired = false;
+    for rule in rules(context, operation) {
+        if covers(rule, protocol, address, port) {
+            if is_live(rule.until, context.at) {
+                return None;
+            }
+            expired = true;
+        }
+    }
+    Some(Offence::new(capability, if expired { Reason::GrantExpired } else { undeclared }))
+}
+
+pub(super) fn rules<'a>(context: &Context<'a>, operation: NetworkOperation) -> &'a [EndpointRule] {
+    match operation {
+        NetworkOperation::Connect | NetworkOperation::Send => &context.policy.connect,
+        NetworkOperation::Bind => &context.policy.listen,
+    }
+}
+
+fn covers(rule: &EndpointRule, protocol: u8, address: IpAddr, port: u16) -> bool {
+    // An IPv4 address in IPv6 clothes is that IPv4 address, also when a caller forgot to say so.
+    rule.protocol.covers(protocol)
+        && rule.ports.contains(&port)
+        && rule.network.contains(&address.to_canonical())
+}

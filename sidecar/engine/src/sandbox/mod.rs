@@ -1,0 +1,252 @@
+//! One sandbox: its life, and what follows when a lane finds a departure.
+
+mod respond;
+
+use alloc::vec::Vec;
+
+use crate::containment::Ladder;
+use crate::incident::Incident;
+use crate::lanes::{self, Context, Offence};
+use crate::processes::Processes;
+use crate::{
+    Capability, Closure, Deed, Departure, Effect, Fact, IncidentId, KernelTime, Narrowing, Notice,
+    Order, Outcome, Policy, Process, Reason, Rung, SandboxId, Settings, Step, Tampering,
+};
+use respond::Source;
+
+/// Where a sandbox is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SandboxState {
+    /// Its entry point has not run yet: only the launcher can be at work.
+    Starting,
+    /// Judged by its manifest.
+    Running,
+    /// An incident is being contained, or has been.
+    Contained(Rung),
+    /// Its entry point has ended and nothing is being contained.
+    Ended,
+}
+
+/// Everything the engine knows about one sandbox.
+#[derive(Clone, Debug)]
+pub(crate) struct Sandbox {
+    id: SandboxId,
+    policy: Policy,
+    // The entry point has not run yet.
+    starting: bool,
+    // The entry point has ended; what it left behind may live on.
+    ended: bool,
+    // The latest time that any input brought: events of several CPUs come a little out of order,
+    // and patience with a receipt must not be measured from an event that was read late.
+    now: KernelTime,
+    next_expiry: Option<KernelTime>,
+    processes: Processes,
+    incident: Option<Incident>,
+    incidents: u32,
+}
+
+impl Sandbox {
+    pub(crate) fn new(id: SandboxId, policy: Policy, at: KernelTime) -> Self {
+        let next_expiry = policy.next_expiry(at);
+        Self {
+            id,
+            policy,
+            starting: true,
+            ended: false,
+            now: at,
+            next_expiry,
+            processes: Processes::default(),
+            incident: None,
+            incidents: 0,
+        }
+    }
+
+    pub(crate) fn state(&self) -> SandboxState {
+        let ladder = self.incident.as_ref().and_then(|incident| incident.ladder.as_ref());
+        match ladder.map(Ladder::rung) {
+            None | Some(Rung::Killed) if self.ended => SandboxState::Ended,
+            Some(rung) => SandboxState::Contained(rung),
+            None if self.starting => SandboxState::Starting,
+            None => SandboxState::Running,
+        }
+    }
+
+    pub(crate) fn replace_policy(
+        &mut self,
+        policy: Policy,
+        at: KernelTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.advance(at);
+        if self.policy == policy {
+            return;
+        }
+        self.policy = policy;
+        self.next_expiry = self.policy.next_expiry(self.now);
+        self.narrowed(Narrowing::PolicyReplaced, effects);
+    }
+
+    pub(crate) fn event(
+        &mut self,
+        order: Order,
+        process: Process,
+        fact: Fact,
+        settings: &Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.advance(order.time);
+        let entered = self.follow(process, &fact);
+        let first_exec = self.starting && matches!(fact, Fact::Exec { .. });
+        if let Some(offence) = self.judge(order.time, &fact, entered) {
+            let source = Source { order, process: Some(process) };
+            self.offend(offence, source, Deed::Fact(fact), settings, effects);
+        }
+        if first_exec {
+            self.starting = false;
+            self.narrowed(Narrowing::EntryPoint, effects);
+        }
+    }
+
+    fn judge(&self, at: KernelTime, fact: &Fact, entered: bool) -> Option<Offence> {
+        let context = self.context(at);
+        match fact {
+            // The gate lets exactly one task in.
+            Fact::Entered {} if context.starting && entered && context.alive == 1 => None,
+            // A thread, or a process that is known already: nothing has grown.
+            Fact::Fork { .. } if !entered => None,
+            fact => lanes::judge(&context, fact),
+        }
+    }
+
+    fn context(&self, at: KernelTime) -> Context<'_> {
+        Context { policy: &self.policy, starting: self.starting, alive: self.processes.alive(), at }
+    }
+
+    /// Keeps the processes; says whether a process joined that was not known.
+    fn follow(&mut self, process: Process, fact: &Fact) -> bool {
+        match fact {
+            Fact::Fork { child_tgid, .. } if *child_tgid != process.tgid => {
+                self.processes.enter(*child_tgid)
+            }
+            Fact::Entered {} => self.processes.enter(process.tgid),
+            Fact::Exec { .. } if self.starting => self.processes.enter(process.tgid),
+            Fact::Exit { .. } | Fact::Left { how: Departure::Migrated, .. } => {
+                self.processes.leave(process.tgid);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn lost(
+        &mut self,
+        lost: u64,
+        at: KernelTime,
+        settings: &Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.advance(at);
+        if lost == 0 {
+            return;
+        }
+        self.processes.forget();
+        let offence = Offence::new(Capability::Telemetry, Reason::EventsLost);
+        self.offend(offence, Source::outside(at), Deed::Lost(lost), settings, effects);
+    }
+
+    pub(crate) fn tampered(
+        &mut self,
+        tampering: Tampering,
+        at: KernelTime,
+        settings: &Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.advance(at);
+        let offence = Offence::new(Capability::Telemetry, Reason::KernelSideTampered);
+        self.offend(offence, Source::outside(at), Deed::Tampered(tampering), settings, effects);
+    }
+
+    pub(crate) fn notice(
+        &mut self,
+        notice: Notice,
+        at: KernelTime,
+        settings: &Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.advance(at);
+        match notice {
+            // The gate opening changes nothing: until its first exec the child is the launcher.
+            Notice::Started => {}
+            // No reason to contain less: a child that outlives the entry point is still watched.
+            Notice::Exited { .. } => self.ended = true,
+            // Its work is done, and its end is part of the end.
+            Notice::LauncherLost if self.ended => {}
+            Notice::LauncherLost => {
+                let offence = Offence::new(Capability::Telemetry, Reason::LauncherLost);
+                let source = Source::outside(at);
+                self.offend(offence, source, Deed::LauncherLost, settings, effects);
+            }
+        }
+    }
+
+    /// `false` when nothing like it was asked for.
+    pub(crate) fn receipt(
+        &mut self,
+        incident: IncidentId,
+        step: Step,
+        outcome: Outcome,
+        at: KernelTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        self.advance(at);
+        let Some(open) = self.incident.as_mut().filter(|open| open.id == incident) else {
+            return false;
+        };
+        let Some(ladder) = &mut open.ladder else {
+            return false;
+        };
+        let Ok(due) = ladder.receipt(step, outcome, at) else {
+            return false;
+        };
+        let contain = |due| Effect::Contain(open.contain(self.id, due));
+        effects.extend(due.map(contain));
+        true
+    }
+
+    pub(crate) fn tick(&mut self, at: KernelTime, settings: &Settings, effects: &mut Vec<Effect>) {
+        self.advance(at);
+        if self.next_expiry.is_some_and(|expiry| expiry <= self.now) {
+            self.next_expiry = self.policy.next_expiry(self.now);
+            self.narrowed(Narrowing::GrantExpired, effects);
+        }
+        let Some(incident) = &mut self.incident else {
+            return;
+        };
+        let (id, now, patience) = (self.id, self.now, settings.receipt_within);
+        if let Some(due) = incident.ladder.as_mut().and_then(|ladder| ladder.tick(now, patience)) {
+            effects.push(Effect::Contain(incident.contain(id, due)));
+        }
+        let rehearsed = incident.rehearsal.as_mut().and_then(|ladder| ladder.tick(now, patience));
+        incident.rehearse(id, rehearsed, now, effects);
+        let quiet_since = incident.last.saturating_add(settings.quiet_after);
+        if incident.ladder.is_none() && quiet_since <= now {
+            self.close(Closure::Quiet, effects);
+        }
+    }
+
+    pub(crate) fn unregister(mut self, at: KernelTime, effects: &mut Vec<Effect>) {
+        self.advance(at);
+        self.close(Closure::Unregistered, effects);
+    }
+
+    fn advance(&mut self, at: KernelTime) {
+        self.now = self.now.max(at);
+    }
+
+    fn narrowed(&self, why: Narrowing, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Narrowed { sandbox: self.id, why });
+    }
+}
+
+#[cfg(test)]
+mod tests;
