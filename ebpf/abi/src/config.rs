@@ -1,0 +1,150 @@
+//! What user space writes into maps and the kernel programs read: slots, membership, network rules;
+//! and the keys of what the kernel programs remember on their own.
+
+/// System calls with a bit in a slot: native numbers below this. Everything else is always novel.
+pub const SYSCALLS: u32 = 512;
+
+/// Words of a system-call bit set.
+pub const SYSCALL_WORDS: usize = 8;
+
+/// Network rules of one bank.
+pub const MAX_NET_RULES: usize = 64;
+
+/// Two banks a slot: one is read while the other is written, so a rule is never half of each.
+pub const RULE_BANKS: u32 = 2;
+
+/// Slot flag: connects and datagrams that no rule covers are refused in the kernel.
+pub const SLOT_REFUSE_NETWORK: u32 = 1;
+
+/// Slot flag: binding to a port that no rule covers is refused in the kernel.
+pub const SLOT_REFUSE_LISTEN: u32 = 2;
+
+/// Slot flag: the entry point does not run yet. What the launcher does is sent and not remembered as seen, or it would
+/// count as shown by the plugin.
+pub const SLOT_STARTING: u32 = 4;
+
+/// One watched sandbox, at its index in `SLOTS`. Writer: picket. Reader: every probe.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct Slot {
+    /// Which sandbox of this slot's history; 0 means the slot is free.
+    pub generation: u32,
+    /// [`SLOT_REFUSE_NETWORK`], [`SLOT_REFUSE_LISTEN`], [`SLOT_STARTING`].
+    pub flags: u32,
+    /// Part of every "seen" key: raising it makes everything novel again.
+    pub epoch: u32,
+    /// Which of the two rule banks is in force, 0 or 1.
+    pub bank: u32,
+    /// Rules in that bank.
+    pub rules: u32,
+    /// Inode number of the sandbox's mount namespace; 0 while unknown.
+    pub mount_namespace: u32,
+    /// Declared native system calls, bit `n % 64` of word `n / 64`.
+    pub declared: [u64; SYSCALL_WORDS],
+    /// Native system calls that are sent every time, not only the first.
+    pub danger: [u64; SYSCALL_WORDS],
+}
+const _: () = assert!(size_of::<Slot>() == 152);
+
+/// A cgroup that belongs to a sandbox: its top cgroup or a descendant. Key of `MEMBERS` is the cgroup's v2 id.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct Member {
+    /// Index in `SLOTS`.
+    pub slot: u32,
+    /// The sandbox's generation; a member of an older one belongs to nobody.
+    pub generation: u32,
+}
+const _: () = assert!(size_of::<Member>() == 8);
+
+/// The sandbox in which a task was last seen, by thread id: tells a departure after it happened.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskOf {
+    /// Index in `SLOTS`.
+    pub slot: u32,
+    /// The sandbox's generation.
+    pub generation: u32,
+    /// Start of the task (boot time, ns): thread ids are used again.
+    pub start_time: u64,
+}
+const _: () = assert!(size_of::<TaskOf>() == 16);
+
+/// What a network rule is about.
+pub mod rule_operation {
+    /// Outgoing: connect, and datagrams sent without one.
+    pub const CONNECT: u8 = 1;
+    /// Local: bind to a port of one's choice.
+    pub const LISTEN: u8 = 2;
+}
+
+/// A declared destination or listening address. IPv4 as v4-mapped IPv6.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct NetRule {
+    /// Network address, words in network byte order as the socket hooks see them.
+    pub network: [u32; 4],
+    /// Prefix as a mask, same order.
+    pub mask: [u32; 4],
+    /// First port, host order.
+    pub port_low: u16,
+    /// Last port, host order.
+    pub port_high: u16,
+    /// IP protocol number; 0 for any. Multipath TCP counts as TCP.
+    pub protocol: u16,
+    /// [`rule_operation`].
+    pub operation: u8,
+    /// 4 or 6: a network of IPv6 addresses never covers a v4-mapped one.
+    pub family: u8,
+}
+const _: () = assert!(size_of::<NetRule>() == 40);
+
+/// An opened file as the kernel remembers having seen it: the object (device, inode), the name it was reached by
+/// (dentry, its parent and name hash, mount) and how it was opened. A rename, a link or a bind mount changes the key.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    /// Index in `SLOTS`.
+    pub slot: u32,
+    /// The slot's epoch.
+    pub epoch: u32,
+    /// Device number of the file system, kernel encoding.
+    pub device: u32,
+    /// Access bits.
+    pub access: u32,
+    /// Inode number.
+    pub inode: u64,
+    /// Address of the dentry; only compared.
+    pub dentry: u64,
+    /// Address of the dentry's parent; only compared.
+    pub parent: u64,
+    /// Hash and length of the last name, as the kernel keeps them.
+    pub name: u64,
+    /// Address of the mount; only compared.
+    pub mount: u64,
+}
+const _: () = assert!(size_of::<FileKey>() == 56);
+
+/// A destination as the kernel remembers having seen it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DestinationKey {
+    /// Index in `SLOTS`.
+    pub slot: u32,
+    /// The slot's epoch.
+    pub epoch: u32,
+    /// Address as in [`NetRule::network`].
+    pub address: [u32; 4],
+    /// Port, host order.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u16,
+    /// [`crate::operation`].
+    pub operation: u16,
+    /// Zero.
+    pub reserved: u16,
+}
+const _: () = assert!(size_of::<DestinationKey>() == 32);

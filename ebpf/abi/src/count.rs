@@ -1,0 +1,102 @@
+//! How many, and what was lost: the counters behind the conservation equation
+//! `fired = filtered + aggregated + submitted + dropped + error`, per hook and sandbox.
+
+/// Indices of the hooks in the counters. One name may stand for the programs of both tiers.
+pub mod hook {
+    /// System-call entry.
+    pub const SYSCALL: u16 = 0;
+    /// A file was opened.
+    pub const OPEN: u16 = 1;
+    /// connect.
+    pub const CONNECT: u16 = 2;
+    /// A datagram sent to an address.
+    pub const SEND: u16 = 3;
+    /// bind.
+    pub const BIND: u16 = 4;
+    /// A program was replaced.
+    pub const EXEC: u16 = 5;
+    /// A task was created.
+    pub const FORK: u16 = 6;
+    /// A task ended.
+    pub const EXIT: u16 = 7;
+    /// A task changed its cgroup.
+    pub const ATTACH: u16 = 8;
+    /// A cgroup was made or removed below a sandbox.
+    pub const CGROUP: u16 = 9;
+
+    /// Names for metrics and messages, in index order.
+    pub const NAMES: [&str; super::HOOKS as usize] =
+        ["syscall", "open", "connect", "send", "bind", "exec", "fork", "exit", "attach", "cgroup"];
+}
+
+/// How many hooks are counted.
+pub const HOOKS: u32 = 10;
+
+/// Index of a slot's counters for one hook in the map `COUNTS`.
+#[must_use]
+pub const fn counts_index(slot: u32, hook: u16) -> u32 {
+    slot * HOOKS + hook as u32
+}
+
+/// What became of the firings of one hook in one sandbox on one CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct Counts {
+    /// The hook ran for this sandbox.
+    pub fired: u64,
+    /// Nothing to judge (an `O_PATH` open, an unrelated address family).
+    pub filtered: u64,
+    /// Seen before in this epoch: counted, not sent.
+    pub aggregated: u64,
+    /// Put into a ring.
+    pub submitted: u64,
+    /// A ring was full.
+    pub dropped: u64,
+    /// Something else failed; [`Lost`] says what.
+    pub error: u64,
+}
+const _: () = assert!(size_of::<Counts>() == 48);
+
+/// Why something was lost; index of the per-CPU array `LOST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Lost {
+    /// The ring of ordinary records was full.
+    EventsFull = 0,
+    /// The ring of verdict-critical records was full.
+    VerdictsFull = 1,
+    /// A kernel structure could not be read.
+    ReadFailed = 2,
+    /// The table of tasks is full: a departure of that task may go unseen.
+    TasksFull = 3,
+    /// The table of cgroups is full: a descendant cgroup is not watched.
+    MembersFull = 4,
+    /// A map element that always exists did not.
+    Impossible = 5,
+}
+
+impl Lost {
+    /// Every reason, in index order.
+    pub const ALL: [Self; 6] = [
+        Self::EventsFull,
+        Self::VerdictsFull,
+        Self::ReadFailed,
+        Self::TasksFull,
+        Self::MembersFull,
+        Self::Impossible,
+    ];
+
+    /// Label for metrics and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EventsFull => "events_ring_full",
+            Self::VerdictsFull => "verdicts_ring_full",
+            Self::ReadFailed => "kernel_read_failed",
+            Self::TasksFull => "task_table_full",
+            Self::MembersFull => "cgroup_table_full",
+            Self::Impossible => "impossible",
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the verifier has to be told. The only file with inline assembly.
+
+use core::{arch::asm, intrinsics};
+
+/// `value & (N - 1)`, for a power of two `N`, in a way the compiler cannot prove redundant and drop: the verifier
+/// forgets relations between registers (`a <= b` says nothing about `b - a`), the compiler does not.
+///
+/// VERIFIER(6.1): "R2 unbounded memory access" without it.
+#[inline(always)]
+pub fn below<const N: u64>(mut value: u64) -> u64 {
+    const { assert!(N.is_power_of_two() && N <= 1 << 31) };
+    // SAFETY: one register is changed by an AND with a constant; no memory, no stack.
+    unsafe {
+        asm!("{value} &= {mask}", value = inout(reg) value, mask = const N - 1, options(pure, nomem, nostack));
+    }
+    value
+}
+
+/// The word at `index`, without the compiler's bounds check: a panic branch the compiler cannot rule out would be
+/// refused by the verifier, which can see that the masked index is in bounds.
+#[inline(always)]
+pub fn word<const N: usize>(words: &[u64; N], index: u64) -> u64 {
+    const { assert!(N.is_power_of_two()) };
+    let index = (index as usize) & (N - 1);
+    // SAFETY: the index was masked just above.
+    unsafe { core::ptr::read_volatile(words.as_ptr().add(index)) }
+}
+
+/// Sets bits of a map word. Atomic, because two CPUs may learn two system calls of one word at once.
+#[inline(always)]
+pub fn set_bits(word: *mut u64, bits: u64) {
+    // SAFETY: callers pass a word of a map element, which is aligned and outlives the program.
+    unsafe {
+        intrinsics::atomic_or::<u64, u64, { intrinsics::AtomicOrdering::Relaxed }>(word, bits)
+    };
+}

@@ -1,0 +1,81 @@
+//! Reads kernel structures at offsets that are constants by the time the verifier looks.
+
+use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::bpf_get_current_task_btf};
+use picket_abi::{Lost, Offsets};
+
+/// Filled from the running kernel's BTF before the load; frozen then, so that each offset is a constant to the verifier.
+#[unsafe(no_mangle)]
+pub static OFFSETS: Offsets = Offsets::UNRESOLVED;
+
+/// One offset. A volatile read of the single field: reading the whole structure would cost a load per field.
+macro_rules! offset {
+    ($field:ident) => {{
+        // SAFETY: a static of this object; volatile so that the value from before the load is not folded in.
+        unsafe { core::ptr::read_volatile(&raw const crate::kernel::OFFSETS.$field) }
+    }};
+}
+pub(crate) use offset;
+
+/// The address of a kernel object: typed for the verifier if it came from a hook's arguments and [`Object::follow`],
+/// a plain number otherwise.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Object(pub *const u8);
+
+impl Object {
+    /// The task that runs this program.
+    #[inline(always)]
+    pub fn current_task() -> Self {
+        // SAFETY: no arguments; the kernel returns a trusted pointer to the current task.
+        Self(unsafe { bpf_get_current_task_btf() }.cast_const().cast())
+    }
+
+    /// A direct load, type-checked by the verifier: a wrong offset refuses the load of the program.
+    ///
+    /// Only for objects that came from a hook's arguments, [`Self::current_task`] or [`Self::follow`].
+    #[inline(always)]
+    pub fn load<T: Copy>(self, offset: u32) -> T {
+        // SAFETY: the verifier proves that a field of this size lies at this offset of the object's type, and turns
+        // the load into one that survives a stale pointer.
+        unsafe { core::ptr::read_volatile(self.0.add(offset as usize).cast::<T>()) }
+    }
+
+    /// Follows a pointer field by a direct load; keeps the verifier's type.
+    #[inline(always)]
+    pub fn follow(self, offset: u32) -> Self {
+        Self(self.load(offset))
+    }
+
+    /// A checked copy out of kernel memory: for addresses whose type the verifier does not know.
+    #[inline(always)]
+    pub fn read<T: Copy>(self, offset: u32) -> Result<T, Lost> {
+        // SAFETY: the helper checks the address and reports a fault instead of taking it.
+        unsafe { bpf_probe_read_kernel(self.0.wrapping_add(offset as usize).cast::<T>()) }
+            .map_err(|_| Lost::ReadFailed)
+    }
+
+    /// Follows a pointer field by a checked copy; the result has no type.
+    #[inline(always)]
+    pub fn read_pointer(self, offset: u32) -> Result<Self, Lost> {
+        self.read::<*const u8>(offset).map(Self)
+    }
+
+    /// The object's address, to be compared or stored as a key.
+    #[inline(always)]
+    pub fn address(self) -> u64 {
+        self.0 as u64
+    }
+}
+
+/// v2 id of the cgroup a task is in.
+#[inline(always)]
+pub fn cgroup_of(task: Object) -> u64 {
+    let cgroup = task.follow(offset!(task_cgroups)).follow(offset!(css_set_dfl_cgrp));
+    id_of_cgroup(cgroup)
+}
+
+/// Id of a cgroup: the inode number of its directory.
+#[inline(always)]
+pub fn id_of_cgroup(cgroup: Object) -> u64 {
+    cgroup.follow(offset!(cgroup_kn)).load(offset!(kernfs_id))
+}
