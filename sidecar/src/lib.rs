@@ -1,0 +1,8 @@
+//! Picket: a sentry outside the sandbox.
+//!
+//! It watches untrusted code from the kernel ([`probe`], [`decode`]), compares what the code does with what its
+//! [`manifest`] declares (`picket-engine`), and stops it through the [`supervisor`] when they differ. [`watch`] is the
+//! one loop that joins them; [`export`] is the only way out of the node. `docs/architecture.md` is the map.
+
+pub mod manifest;
+pub mod supervisor;

@@ -1,0 +1,158 @@
+//! What a plugin may do, as its manifest says it: read, checked, explained, and turned into a policy.
+//!
+//! Three steps, each with its own answer:
+//! 1. [`load`] reads and judges the text. Wrong YAML is one complaint; wrong values are all
+//!    reported at once. Nothing of the machine is looked at, so a manifest is judged the same way
+//!    in a review as on a node.
+//! 2. [`Manifest::resolve`] looks at this machine: follows symbolic links, finds protected files,
+//!    resolves names, verifies the plugin's digest. Its complaints point into the text, too.
+//! 3. The engine judges by the [`Resolved::policy`] that comes out.
+//!
+//! # Invariants
+//!
+//! * Default deny: what is not written is not granted. The defaults that grant something are the
+//!   two `runtime` groups, and [`Manifest::explain`] spells them out.
+//! * Nothing is silently weaker: what cannot be enforced is refused (`confinement: strict`) or
+//!   said to be not enforced yet (`resources`, `reports`).
+//! * Every complaint has file, line, column, the line itself and a way out.
+
+mod canonical;
+mod capabilities;
+mod check;
+mod declared;
+mod error;
+mod explain;
+mod groups;
+mod hints;
+mod mounts;
+mod resolve;
+mod runtime;
+mod schema;
+mod source;
+mod syntax;
+pub mod syscalls;
+mod values;
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use picket_engine::Mode;
+
+use declared::{Declared, Host};
+pub use declared::{Report as PluginReport, Resources};
+pub use error::{ManifestError, ResolveError};
+pub(crate) use mounts::Mounts;
+pub use resolve::{Occasion, ResolveContext, Resolved};
+use source::Source;
+pub use source::{Position, Problem, Report};
+pub use values::Digest;
+
+/// A manifest is a page of text. More is a mistake, and is refused before it costs anything.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// A manifest that passed every check which needs no look at the machine.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    source: Source,
+    digest: Digest,
+    declared: Declared,
+}
+
+/// Reads and checks the manifest at `path`.
+///
+/// # Errors
+///
+/// When the file cannot be read, is too large, is not YAML, or says something that means nothing.
+pub fn load(path: &Path) -> Result<Manifest, ManifestError> {
+    let unreadable = |cause| ManifestError::Unreadable { path: PathBuf::from(path), cause };
+    let file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    // One byte over the limit is enough to know; a pipe or device has no length to ask for.
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let name = path.display().to_string();
+    if most <= length {
+        return Err(ManifestError::too_large(name));
+    }
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    Manifest::parse(&name, &bytes)
+}
+
+impl Manifest {
+    /// Checks a manifest that is already in memory; `name` is what complaints call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`], but for reading.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
+        if MAX_BYTES < bytes.len() {
+            return Err(ManifestError::too_large(name.to_owned()));
+        }
+        // Complaints about bytes that are not text still show what of their line is.
+        let lossy = || Source::new(name.to_owned(), String::from_utf8_lossy(bytes).into_owned());
+        let text = syntax::text(bytes).map_err(|fault| ManifestError::invalid(&lossy(), fault))?;
+        let source = Source::new(name.to_owned(), text.to_owned());
+        let document = syntax::document(text).map_err(|f| ManifestError::invalid(&source, f))?;
+        match check::check(document) {
+            Ok(declared) => Ok(Self { source, digest: Digest::of(bytes), declared }),
+            Err(faults) => Err(ManifestError::from_faults(&source, faults)),
+        }
+    }
+
+    /// Digest of the manifest's own bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The plugin's name: up to 63 of `a-z`, `0-9`, `-` and `_`.
+    pub fn plugin_name(&self) -> &str {
+        &self.declared.plugin.name
+    }
+
+    /// The plugin's version, as written.
+    pub fn plugin_version(&self) -> &str {
+        &self.declared.plugin.version
+    }
+
+    /// The digest that the entry point's file must have, if the manifest pins it.
+    pub fn plugin_digest(&self) -> Option<Digest> {
+        self.declared.plugin.digest.as_ref().map(|digest| digest.value)
+    }
+
+    /// How far Picket may go.
+    pub fn mode(&self) -> Mode {
+        self.declared.mode
+    }
+
+    /// Descriptors that the entry point inherits, ascending.
+    pub fn entry_descriptors(&self) -> impl Iterator<Item = u32> + '_ {
+        self.declared.descriptors.iter().copied()
+    }
+
+    /// Linux capabilities that the plugin keeps, as the kernel's bit mask.
+    pub fn capabilities(&self) -> u64 {
+        let bits = self.declared.capabilities.iter().filter_map(|name| capabilities::bit(name));
+        bits.fold(0, |mask, bit| mask | bit)
+    }
+
+    /// Limits on what the plugin uses up. Not enforced yet.
+    pub fn resources(&self) -> &Resources {
+        &self.declared.resources
+    }
+
+    /// What the plugin has to tell its supervisor. Not enforced yet.
+    pub fn reports(&self) -> impl Iterator<Item = PluginReport> + '_ {
+        self.declared.reports.iter().copied()
+    }
+
+    /// Whether destinations are given by name, so that resolving again may give other addresses.
+    pub fn has_names(&self) -> bool {
+        self.declared.connect.iter().any(|rule| matches!(rule.host.value, Host::Name(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Where in the manifest a value stands, and how a complaint about it is shown.
+//!
+//! Every complaint carries its own line of the file, so that it can be printed long after the file
+//! has changed or gone.
+
+use std::{borrow::Cow, fmt};
+
+use serde_saphyr::{Location, Spanned};
+
+/// How many complaints are printed; a file with more is broken in one way, many times.
+const SHOWN: usize = 40;
+/// How many characters of a long line are shown around the place meant.
+const WINDOW: usize = 100;
+/// How many characters of a complaint are shown, and how many of the end of a longer one.
+const MESSAGE: usize = 320;
+const TAIL: usize = 80;
+
+/// A place in the manifest: line and column count characters from 1, as editors do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    line: u32,
+    column: u32,
+    width: u32,
+}
+
+impl Position {
+    /// The first character: for what is wrong with the file as a whole.
+    pub(super) const START: Self = Self { line: 1, column: 1, width: 1 };
+
+    pub(super) fn new(line: usize, column: usize) -> Self {
+        let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
+        Self { line: clamp(line), column: clamp(column), width: 1 }
+    }
+
+    /// Line, counted from 1.
+    pub fn line(self) -> u32 {
+        self.line
+    }
+
+    /// Column in characters, counted from 1.
+    pub fn column(self) -> u32 {
+        self.column
+    }
+}
+
+impl From<Location> for Position {
+    fn from(location: Location) -> Self {
+        let clamp = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
+        Self {
+            line: clamp(location.line()),
+            column: clamp(location.column()),
+            width: clamp(location.span().len()),
+        }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) position: Position,
+}
+
+impl<T> At<T> {
+    pub(super) fn with<U>(&self, value: U) -> At<U> {
+        At { value, position: self.position }
+    }
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for At<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<T>::deserialize(deserializer)?;
+        // Aliases are refused, so a value is defined where it is used.
+        Ok(Self { value: spanned.value, position: spanned.referenced.into() })
+    }
+}
+
+/// The text of a manifest, kept because `resolve` may have to complain about it later.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    name: String,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(name: String, text: String) -> Self {
+        Self { name, text }
+    }
+
+    /// Puts the complaints in the order of the file, each with its line.
+    pub(super) fn report(&self, mut faults: Vec<Fault>) -> Report {
+        faults.sort_by_key(|fault| fault.position);
+        let lines: Vec<_> = self.text.lines().collect();
+        let line = |position: Position| {
+            let line = lines.get(usize::try_from(position.line - 1).ok()?)?;
+            (!line.trim().is_empty()).then(|| cropped(line, position))
+        };
+        let mut problems = Vec::new();
+        for Fault { position, message, hint } in faults {
+            // What is not printed needs no line; finding a place in one takes its length.
+            let shown = if problems.len() < SHOWN { line(position) } else { None };
+            problems.push(Problem { position, message, hint, shown });
+        }
+        Report { file: self.name.clone(), problems }
+    }
+}
+
+/// One complaint before it is tied to the text: what is wrong, where, and the way out.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) position: Position,
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+impl Fault {
+    pub(super) fn new(
+        position: Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { position, message: message.into(), hint: hint.into() }
+    }
+}
+
+/// One complaint about a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    position: Position,
+    message: String,
+    hint: String,
+    /// The line of the file with the place marked; none where the line is empty or never printed.
+    shown: Option<String>,
+}
+
+impl Problem {
+    /// Where the value in question stands.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The way out.
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+/// All that is wrong with a manifest, in the order of the file.
+///
+/// `Display` gives `file:line:column: message`, the line with the place marked, and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    file: String,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    /// The complaints, at least one.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().take(SHOWN).enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            let Position { line, column, .. } = problem.position;
+            let message = visible(&short(&problem.message));
+            write!(f, "{}:{line}:{column}: {message}", visible(&self.file))?;
+            if let Some(shown) = &problem.shown {
+                write!(f, "\n{shown}")?;
+            }
+            write!(f, "\n      = {}", visible(&problem.hint))?;
+        }
+        match self.problems.len().checked_sub(SHOWN) {
+            Some(more @ 1..) => write!(f, "\n\nand {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The part of a line around a place, with the place marked below it.
+fn cropped(line: &str, position: Position) -> String {
+    let index = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let n_chars = line.chars().count();
+    let column = index(position.column - 1).min(n_chars);
+    let skip = if WINDOW < n_chars { column.saturating_sub(WINDOW / 2) } else { 0 };
+    let shown: String = line.chars().skip(skip).take(WINDOW).collect();
+    let left = if 0 < skip { "…" } else { "" };
+    let right = if skip + WINDOW < n_chars { "…" } else { "" };
+    let indent = " ".repeat(column - skip + left.chars().count());
+    let room = shown.chars().count().saturating_sub(column - skip).max(1);
+    let mark = "^".repeat(index(position.width).min(room));
+    let shown = visible(&shown);
+    format!("{:5} | {left}{shown}{right}\n      | {indent}{mark}", position.line)
+}
+
+/// A complaint repeats the value it is about, and a value may be as long as the file.
+fn short(message: &str) -> Cow<'_, str> {
+    match message.char_indices().nth(MESSAGE) {
+        None => message.into(),
+        Some((end, _)) => {
+            let (start, rest) = message.split_at(end);
+            let tail = rest.chars().count().saturating_sub(TAIL);
+            let tail: String = rest.chars().skip(tail).collect();
+            format!("{start}…{tail}").into()
+        }
+    }
+}
+
+/// Text from the file as it may be shown on a terminal, one character for one, so that the mark
+/// below a line stays under what it means.
+pub(super) fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if deceives(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// Characters that make a text read differently from what it says, or steer a terminal. None has
+/// business in a file that a person approves.
+pub(super) fn deceives(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}

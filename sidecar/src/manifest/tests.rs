@@ -1,0 +1,26 @@
+//! What a manifest may say, what it must not, and what it becomes on a machine.
+
+mod accepted;
+mod machine;
+mod properties;
+mod refused;
+mod tables;
+
+use super::{Manifest, ManifestError};
+
+/// A manifest that declares nothing, for tests to add to.
+const NOTHING: &str = "version: 1\nplugin: { name: p, version: 1 }\n";
+
+fn parse(text: &str) -> Result<Manifest, ManifestError> {
+    Manifest::parse("plugin.yaml", text.as_bytes())
+}
+
+/// A manifest that declares nothing but `text`.
+fn declaring(text: &str) -> Manifest {
+    parse(&format!("{NOTHING}{text}")).unwrap()
+}
+
+/// The complaint about a manifest that declares nothing but `text`.
+fn complaint(text: &str) -> String {
+    parse(&format!("{NOTHING}{text}")).unwrap_err().to_string()
+}

@@ -1,0 +1,125 @@
+//! Where on this host sandboxes can live.
+//!
+//! The cgroup2 file system is at `/sys/fs/cgroup` on a unified host, at `/sys/fs/cgroup/unified`
+//! on most hybrid ones, and wherever somebody put it on the rest, so its place is read from
+//! `mountinfo` and never assumed.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::mounts::{self, Mount};
+
+/// Directory below the cgroup2 mount that holds every sandbox of every Picket on the host.
+const HOME: &str = "picket";
+
+/// Why no sandbox can live on this host.
+#[derive(Debug, thiserror::Error)]
+pub enum CgroupError {
+    /// `/proc/self/mountinfo` cannot be read.
+    #[error("reading /proc/self/mountinfo: {source}; is /proc mounted?")]
+    NoMountInfo {
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// No cgroup2 file system is mounted.
+    #[error(
+        "no cgroup2 file system is mounted; mount one: \
+         mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
+    )]
+    NoCgroup2,
+    /// Every cgroup2 mount is read-only.
+    #[error(
+        "the cgroup2 file system at {path} is mounted read-only; Picket needs it writable: \
+         in a container, mount the host's cgroup2 file system read-write"
+    )]
+    ReadOnly {
+        /// Where it is mounted.
+        path: PathBuf,
+    },
+    /// The directory for sandboxes cannot be made.
+    #[error("making the cgroup {path}: {source}; Picket needs root and a writable cgroup2 mount")]
+    NoHome {
+        /// The directory.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel is older than Picket supports.
+    #[error("the cgroup {path} has no {file}; Picket needs Linux 5.14 or later")]
+    TooOld {
+        /// The directory.
+        path: PathBuf,
+        /// The control file that is missing.
+        file: &'static str,
+    },
+}
+
+/// The part of the cgroup tree in which sandboxes are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupRoot {
+    mount: PathBuf,
+    /// The mounted directory as `/proc/<pid>/cgroup` would name it.
+    origin: PathBuf,
+}
+
+impl CgroupRoot {
+    /// Finds a writable cgroup2 mount. Changes nothing.
+    pub fn find() -> Result<Self, CgroupError> {
+        let text = fs::read("/proc/self/mountinfo")
+            .map_err(|source| CgroupError::NoMountInfo { source })?;
+        Self::choose(&mounts::parse(&text))
+    }
+
+    fn choose(mounts: &[Mount]) -> Result<Self, CgroupError> {
+        let mut candidates: Vec<&Mount> = mounts::reachable(mounts, Mount::is_cgroup2).collect();
+        // The widest view first: writable before read-only, then the root before a subtree.
+        candidates.sort_by_key(|mount| (mount.read_only, mount.root.components().count()));
+        match candidates.first() {
+            None => Err(CgroupError::NoCgroup2),
+            Some(mount) if mount.read_only => {
+                Err(CgroupError::ReadOnly { path: mount.point.clone() })
+            }
+            Some(mount) => Ok(Self { mount: mount.point.clone(), origin: mount.root.clone() }),
+        }
+    }
+
+    /// Where the cgroup2 file system is mounted.
+    pub fn mount(&self) -> &Path {
+        &self.mount
+    }
+
+    /// The directory that holds the sandboxes. It exists while there is one.
+    pub fn home(&self) -> PathBuf {
+        self.mount.join(HOME)
+    }
+
+    /// How `/proc/<pid>/cgroup` names the sandbox of this name.
+    pub(super) fn name_in_proc(&self, sandbox: &str) -> PathBuf {
+        self.origin.join(HOME).join(sandbox)
+    }
+
+    /// Makes the directory for sandboxes, unless it is there. It goes with the last sandbox.
+    pub(super) fn make_home(&self) -> Result<(), CgroupError> {
+        let path = self.home();
+        // Nobody else may lock a sandbox's directory and so pass for its owner.
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                Err(CgroupError::NoHome { path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether this kernel can freeze and kill a cgroup. Asked of a sandbox's own, because the root of
+/// the tree has neither file.
+pub(super) fn check_controls(cgroup: &Path) -> Result<(), CgroupError> {
+    let missing =
+        ["cgroup.freeze", "cgroup.kill"].into_iter().find(|file| !cgroup.join(file).exists());
+    missing.map_or(Ok(()), |file| Err(CgroupError::TooOld { path: cgroup.to_owned(), file }))
+}
+
+#[cfg(test)]
+mod tests;
