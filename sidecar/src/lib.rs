@@ -4,5 +4,13 @@
 //! [`manifest`] declares (`picket-engine`), and stops it through the [`supervisor`] when they differ. [`watch`] is the
 //! one loop that joins them; [`export`] is the only way out of the node. `docs/architecture.md` is the map.
 
+pub mod cli;
+pub mod clock;
+pub mod decode;
+pub mod export;
 pub mod manifest;
+pub mod poll;
+pub mod probe;
+pub mod session;
 pub mod supervisor;
+pub mod watch;

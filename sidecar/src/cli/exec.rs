@@ -1,0 +1,329 @@
+//! `picket exec`: one plugin in a sandbox of its own, watched and contained.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    io,
+    net::SocketAddr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Args;
+use picket_engine::{Action, Outcome, SandboxId, Step};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::{
+    Output, exit,
+    follow::{Event, Stage},
+    narrate::Narrator,
+    signals::Signals,
+    words,
+};
+use crate::{
+    export,
+    manifest::{self, Manifest, ResolveError},
+    session::{Launch, PluginError},
+    supervisor::{ExecError, Exit, Notice, StartError},
+    watch::Report,
+};
+
+/// Names are looked up again this often. The system's resolver does not tell how long an answer holds.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// A plugin that was told to end has this long.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A launcher that says nothing for this long after its plugin was killed is not there any more.
+const AFTERMATH: Duration = Duration::from_secs(5);
+
+/// Sandboxes at once: the plugin's and, before it, the self-test's.
+const SANDBOXES: u32 = 2;
+
+/// What of Picket's own environment a plugin gets without being asked for.
+const HARMLESS: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "TZ"];
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What the plugin declares.
+    #[arg(short, long, value_name = "FILE")]
+    manifest: PathBuf,
+    /// Passes an environment variable on, or sets it. Without this a plugin gets PATH, HOME, USER, LOGNAME, LANG,
+    /// LC_ALL, TERM and TZ.
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<OsString>,
+    /// Serves Prometheus metrics on this address, for example 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
+    /// How reports are written.
+    #[arg(long, value_enum, default_value = "human")]
+    output: Output,
+    /// Writes reports to a file instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    report_to: Option<PathBuf>,
+    /// The plugin and its arguments.
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run(arguments: Arguments) -> exit::Exit {
+    let manifest = match manifest::load(&arguments.manifest) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            words::error(&format!("{error}\nNothing was started."));
+            return exit::CONFIGURATION;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("starting the runtime: {error}")),
+    };
+    runtime.block_on(execute(&manifest, arguments))
+}
+
+async fn execute(manifest: &Manifest, arguments: Arguments) -> exit::Exit {
+    let launch = match launch(&arguments) {
+        Ok(launch) => launch,
+        Err((code, error)) => {
+            words::error(&format!("{error}\nNothing was started."));
+            return code;
+        }
+    };
+    let narrator = match Narrator::new(arguments.output, arguments.report_to.as_deref()) {
+        Ok(narrator) => narrator,
+        Err(error) => {
+            let file = arguments.report_to.as_deref().unwrap_or(Path::new("standard error"));
+            return failed(&format!("{}: {error}\nNothing was started.", file.display()));
+        }
+    };
+    // Before anything exists that a signal would leave behind.
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format!("listening for signals: {error}")),
+    };
+    let program = match super::own_program() {
+        Ok(program) => program,
+        Err(error) => return failed(&format!("finding the picket binary: {error}")),
+    };
+    let mut stage = match Stage::open(program, SANDBOXES, narrator) {
+        Ok(stage) => stage,
+        Err(error) => return failed(&format!("{error}\nNothing was started.")),
+    };
+    if let Some(address) = arguments.metrics {
+        match export::serve(address, Arc::clone(stage.session.metrics())).await {
+            Ok(bound) => {
+                stage.narrator.remark("metrics", &format!("metrics on http://{bound}/metrics"))
+            }
+            Err(error) => return failed(&format!("{error}\nNothing was started.")),
+        }
+    }
+    let id = match stage.start(manifest, launch) {
+        Ok(id) => id,
+        Err(error) => return refused(&error),
+    };
+    let ending = follow(&mut stage, manifest, id, &mut signals).await;
+    conclude(stage, id, ending).await
+}
+
+/// How a plugin's run came to its end.
+enum Ending {
+    Exited(Exit),
+    LauncherLost,
+    Blind,
+}
+
+async fn follow(
+    stage: &mut Stage,
+    manifest: &Manifest,
+    id: SandboxId,
+    signals: &mut Signals,
+) -> Ending {
+    let mut refresh = interval_at(Instant::now() + REFRESH, REFRESH);
+    refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut grace: Option<Instant> = None;
+    let mut killed: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            event = stage.next() => match event {
+                Event::Notice(_, Notice::Exited(exit)) => return Ending::Exited(exit),
+                Event::Notice(_, Notice::LauncherLost) => return Ending::LauncherLost,
+                Event::Blind => return Ending::Blind,
+                Event::Report(Report::Receipt { contain, outcome: Outcome::Done, .. })
+                    if contain.step == Step::Freeze && is_held(stage, id, contain.because.action) =>
+                {
+                    stage.narrator.note(id, "held", "is held frozen, its memory kept; Ctrl-C kills it");
+                }
+                Event::Report(_) => {}
+            },
+            number = signals.next() => {
+                if grace.is_some() || is_contained(stage, id) || !pass_on(stage, id, number) {
+                    kill(stage, id);
+                    killed.get_or_insert_with(|| Instant::now() + AFTERMATH);
+                }
+                grace = Some(Instant::now() + GRACE);
+            }
+            () = until(grace) => {
+                stage.narrator.note(id, "grace_over", "did not end by itself, it is killed");
+                kill(stage, id);
+                killed.get_or_insert_with(|| Instant::now() + AFTERMATH);
+                grace = None;
+            }
+            () = until(killed) => return Ending::LauncherLost,
+            _ = refresh.tick(), if manifest.has_names() => {
+                if let Some(followed) = stage.plugins.get_mut(&id)
+                    && let Err(error) = stage.session.refresh(manifest, &mut followed.plugin)
+                {
+                    stage.narrator.note(id, "refresh_failed", &format!("keeps its addresses: {error}"));
+                }
+            }
+        }
+    }
+}
+
+async fn conclude(mut stage: Stage, id: SandboxId, ending: Ending) -> exit::Exit {
+    let fate = match stage.end(id).await {
+        Ok(fate) => fate,
+        Err(error) => {
+            words::error(&format!("ending the sandbox: {error}"));
+            return exit::PICKET;
+        }
+    };
+    let code = match ending {
+        Ending::Blind => {
+            words::error("the watch loop is gone, so the plugin was ended");
+            exit::PICKET
+        }
+        Ending::LauncherLost => {
+            words::error("the launcher was killed, so the plugin was ended");
+            exit::PICKET
+        }
+        _ if fate.contained => exit::CONTAINED,
+        Ending::Exited(Exit::Code(code)) => exit::Exit::of_plugin(code),
+        Ending::Exited(Exit::Signal(signal)) => exit::Exit::of_signal(signal),
+    };
+    let findings = match fate.findings {
+        0 => "no departure from its manifest".to_owned(),
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    };
+    let contained = if fate.contained { ", contained" } else { "" };
+    stage.narrator.note(
+        id,
+        "ended",
+        &format!("ended: {findings}{contained}; exit code {}", code.code()),
+    );
+    code
+}
+
+/// A frozen plugin stays so until somebody ends it.
+fn is_held(stage: &Stage, id: SandboxId, action: Action) -> bool {
+    action != Action::Kill
+        && stage.plugins.get(&id).is_some_and(|followed| followed.plugin.is_held_when_frozen())
+}
+
+fn is_contained(stage: &Stage, id: SandboxId) -> bool {
+    stage.plugins.get(&id).is_some_and(|followed| followed.fate.contained)
+}
+
+/// Hands the signal to the entry point; false when that cannot be done.
+fn pass_on(stage: &Stage, id: SandboxId, number: rustix::process::Signal) -> bool {
+    stage
+        .plugins
+        .get(&id)
+        .and_then(|followed| rustix::process::Pid::from_raw(followed.plugin.pid().cast_signed()))
+        .is_some_and(|pid| rustix::process::kill_process(pid, number).is_ok())
+}
+
+fn kill(stage: &Stage, id: SandboxId) {
+    if let Some(followed) = stage.plugins.get(&id)
+        && let Err(error) = followed.plugin.kill()
+    {
+        words::error(&error.to_string());
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Finds the entry point as a shell would, and its environment.
+fn launch(arguments: &Arguments) -> Result<Launch, (exit::Exit, String)> {
+    let wrong = |error: String| (exit::CONFIGURATION, error);
+    let name = arguments.command.first().ok_or_else(|| wrong("no command".to_owned()))?;
+    let working_directory = std::env::current_dir()
+        .map_err(|error| (exit::PICKET, format!("the working directory: {error}")))?;
+    let program = find(name, &working_directory).ok_or_else(|| {
+        (exit::NOT_FOUND, format!("{}: no such program", Path::new(name).display()))
+    })?;
+    Ok(Launch {
+        program,
+        arguments: arguments.command.clone(),
+        environment: environment(&arguments.env),
+        working_directory,
+        standard: None,
+    })
+}
+
+fn find(name: &OsString, working_directory: &Path) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if 1 < path.components().count() || path.is_absolute() {
+        let path = working_directory.join(path);
+        return path.exists().then_some(path);
+    }
+    let search = std::env::var_os("PATH")?;
+    std::env::split_paths(&search)
+        .map(|directory| directory.join(path))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The harmless variables, and what was asked for on top or in their place.
+fn environment(asked: &[OsString]) -> Vec<(OsString, OsString)> {
+    let harmless = HARMLESS.iter().map(OsString::from);
+    let mut environment: BTreeMap<OsString, OsString> =
+        harmless.filter_map(|name| std::env::var_os(&name).map(|value| (name, value))).collect();
+    for entry in asked {
+        let bytes = entry.as_bytes();
+        let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+            Some(at) => {
+                let (name, value) = bytes.split_at(at);
+                (
+                    OsStr::from_bytes(name),
+                    OsStr::from_bytes(value.get(1..).unwrap_or(&[])).to_owned(),
+                )
+            }
+            // As other runners have it: what is not set here is not set there.
+            None => match std::env::var_os(entry) {
+                Some(value) => (entry.as_os_str(), value),
+                None => continue,
+            },
+        };
+        environment.insert(name.to_owned(), value);
+    }
+    environment.into_iter().collect()
+}
+
+/// Why a plugin did not start, as an exit code.
+fn refused(error: &PluginError) -> exit::Exit {
+    words::error(&format!("{error}\nNothing was started."));
+    match error {
+        PluginError::Resolve(ResolveError::Entry { cause: source, .. })
+        | PluginError::Start(StartError::Exec(ExecError::Refused { source, .. })) => {
+            match source.kind() {
+                io::ErrorKind::NotFound => exit::NOT_FOUND,
+                _ => exit::NOT_EXECUTABLE,
+            }
+        }
+        PluginError::Resolve(_) => exit::CONFIGURATION,
+        _ => exit::PICKET,
+    }
+}
+
+fn failed(message: &str) -> exit::Exit {
+    words::error(message);
+    exit::PICKET
+}

@@ -1,0 +1,92 @@
+//! The command line: what each subcommand does is in the file of its name.
+
+mod demo;
+mod exec;
+mod exit;
+mod follow;
+mod manifest;
+mod narrate;
+mod signals;
+mod words;
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_log::LogTracer;
+use tracing_subscriber::EnvFilter;
+
+use crate::supervisor;
+
+/// A sentry outside the sandbox: watches untrusted code from the kernel, compares it with what it declared, and
+/// stops it.
+#[derive(Debug, Parser)]
+#[command(name = "picket", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a plugin in a sandbox of its own and contains it when it departs from its manifest.
+    Exec(exec::Arguments),
+    /// Shows an honest and three rogue plugins on real processes.
+    Demo(demo::Arguments),
+    /// Looks at a manifest without starting anything.
+    Manifest(manifest::Arguments),
+}
+
+/// How reports are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Sentences for a terminal.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Runs the command line. See `exit` for the codes.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors and go to standard output.
+            let code = if error.use_stderr() { exit::CONFIGURATION } else { exit::SUCCESS };
+            drop(error.print());
+            return code.into();
+        }
+    };
+    if let Err(error) = supervisor::hide_memory() {
+        words::error(&format!("cannot hide this process's memory from plugins: {error}"));
+        return exit::FAILURE.into();
+    }
+    start_log();
+    match arguments.command {
+        Command::Exec(arguments) => exec::run(arguments).into(),
+        Command::Demo(arguments) => demo::run(&arguments).into(),
+        Command::Manifest(arguments) => manifest::run(&arguments).into(),
+    }
+}
+
+/// Picket's own log, to standard error; `PICKET_LOG` sets the filter.
+fn start_log() {
+    // The kernel programs' log comes by way of the crate `log`; what is not wanted here is not even compiled there.
+    let bridge = LogTracer::builder().with_max_level(log::LevelFilter::Warn).init();
+    let filter = EnvFilter::try_from_env("PICKET_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let ready = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .without_time()
+        .try_init();
+    if let Err(error) =
+        ready.map_err(|error| error.to_string()).and(bridge.map_err(|error| error.to_string()))
+    {
+        words::error(&format!("no log: {error}"));
+    }
+}
+
+/// The running `picket` binary, for its hidden roles.
+fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}

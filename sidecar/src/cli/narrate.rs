@@ -1,0 +1,267 @@
+//! Tells what happens, in sentences or as JSON lines.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, IsTerminal, Write},
+    path::Path,
+    time::Duration,
+};
+
+use picket_engine::{Contain, Outcome, SandboxId, Step, Trigger};
+use serde_json::{Value, json};
+
+use super::{Output, words};
+use crate::watch::Report;
+
+/// Writes reports to standard error or a file.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    out: Target,
+    output: Output,
+    colour: bool,
+    names: BTreeMap<SandboxId, String>,
+}
+
+#[derive(Debug)]
+enum Target {
+    Terminal,
+    File(File),
+}
+
+const RED: &str = "\u{1b}[31m";
+const GREEN: &str = "\u{1b}[32m";
+const YELLOW: &str = "\u{1b}[33m";
+const DIM: &str = "\u{1b}[2m";
+const PLAIN: &str = "\u{1b}[0m";
+
+impl Narrator {
+    /// Writes to `file`, or to standard error.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(super) fn new(output: Output, file: Option<&Path>) -> io::Result<Self> {
+        let out = match file {
+            Some(path) => Target::File(File::create(path)?),
+            None => Target::Terminal,
+        };
+        let colour = matches!(out, Target::Terminal)
+            && io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none();
+        Ok(Self { out, output, colour, names: BTreeMap::new() })
+    }
+
+    /// From now on this sandbox is called by its plugin's name.
+    pub(super) fn name(&mut self, sandbox: SandboxId, name: &str) {
+        self.names.insert(sandbox, name.to_owned());
+    }
+
+    /// A remark that is about no sandbox.
+    pub(super) fn remark(&mut self, event: &str, text: &str) {
+        match self.output {
+            Output::Human => self.line(&format!("picket: {text}")),
+            Output::Json => self.json(&json!({ "event": event, "text": text })),
+        }
+    }
+
+    /// A line of a story: no sandbox, no speaker.
+    pub(super) fn story(&mut self, text: &str) {
+        match self.output {
+            Output::Human => self.line(text),
+            Output::Json => self.json(&json!({ "event": "story", "text": text })),
+        }
+    }
+
+    /// What a plugin wrote to its own output.
+    pub(super) fn said(&mut self, plugin: &str, text: &str) {
+        match self.output {
+            Output::Human => {
+                let who = format!("{:<12}", format!("[{plugin}]"));
+                let said = self.paint(DIM, &format!("| {text}"));
+                self.line(&format!("{who} {said}"));
+            }
+            Output::Json => self.json(&json!({ "event": "said", "plugin": plugin, "text": text })),
+        }
+    }
+
+    /// A remark about a sandbox.
+    pub(super) fn note(&mut self, sandbox: SandboxId, event: &str, text: &str) {
+        match self.output {
+            Output::Human => {
+                let who = self.who(sandbox);
+                self.line(&format!("{who} {text}"));
+            }
+            Output::Json => {
+                let value = json!({ "event": event, "sandbox": sandbox.to_string(),
+                    "plugin": self.names.get(&sandbox), "text": text });
+                self.json(&value);
+            }
+        }
+    }
+
+    /// What the watch loop reports.
+    pub(super) fn report(&mut self, report: &Report) {
+        match self.output {
+            Output::Human => {
+                if let Some(line) = self.sentence(report) {
+                    self.line(&line);
+                }
+            }
+            Output::Json => {
+                let value = self.value(report);
+                self.json(&value);
+            }
+        }
+    }
+
+    fn sentence(&self, report: &Report) -> Option<String> {
+        match report {
+            Report::Running { sandbox } => Some(format!(
+                "{} {}",
+                self.who(*sandbox),
+                self.paint(GREEN, "runs, watched from its first instruction")
+            )),
+            Report::Finding(finding) => {
+                let (deed, declared) = words::evidence(finding);
+                let labels = finding.labels();
+                let verdict = format!(
+                    "{}: {}",
+                    labels.capability.as_str(),
+                    labels.reason.as_str().replace('_', " ")
+                );
+                Some(format!(
+                    "{} {deed}\n             {}\n             verdict: {} → {}",
+                    self.who(finding.sandbox),
+                    self.paint(DIM, &declared),
+                    self.paint(RED, &verdict),
+                    labels.action.as_str(),
+                ))
+            }
+            Report::Deciding { contain, dry_run: true, .. } => Some(format!(
+                "{} {}",
+                self.who(contain.sandbox),
+                self.paint(YELLOW, &format!("shadow mode: would {} it", contain.step.as_str())),
+            )),
+            Report::Deciding { contain, .. } if contain.trigger == Trigger::LeaseExpired => {
+                Some(format!(
+                    "{} {}",
+                    self.who(contain.sandbox),
+                    self.paint(YELLOW, "was held as long as its manifest says, now it is killed"),
+                ))
+            }
+            Report::Deciding { .. } => None,
+            Report::Receipt { contain, outcome, decided, confirmed } => Some(self.receipt(
+                contain,
+                *outcome,
+                contain.latency(*decided),
+                contain.latency(*confirmed),
+            )),
+            Report::Closed { .. } | Report::Forgotten { .. } => None,
+            Report::Broken { error } => Some(format!("picket: the watch loop ended: {error}")),
+        }
+    }
+
+    fn receipt(
+        &self,
+        contain: &Contain,
+        outcome: Outcome,
+        decided: Duration,
+        confirmed: Duration,
+    ) -> String {
+        let who = self.who(contain.sandbox);
+        let fact = match (contain.step, outcome) {
+            (Step::Freeze, Outcome::Done) => "frozen 1",
+            (Step::Kill, Outcome::Done) => "populated 0",
+            (Step::Freeze, Outcome::Failed) => {
+                return format!("{who} {}", self.paint(RED, "could not be frozen"));
+            }
+            (Step::Kill, Outcome::Failed) => {
+                return format!("{who} {}", self.paint(RED, "could not be killed"));
+            }
+        };
+        let what = match contain.step {
+            Step::Freeze => "FROZEN",
+            Step::Kill => "KILLED",
+        };
+        let mut line =
+            format!("{who} {}  receipt: the kernel says `{fact}`", self.paint(YELLOW, what));
+        if contain.trigger == Trigger::Finding {
+            line.push_str(&format!(
+                "\n             {} µs from the kernel's timestamp to the decision, {} µs to the receipt",
+                decided.as_micros(),
+                confirmed.as_micros(),
+            ));
+        }
+        line
+    }
+
+    fn value(&self, report: &Report) -> Value {
+        let about = |sandbox: &SandboxId| (sandbox.to_string(), self.names.get(sandbox).cloned());
+        match report {
+            Report::Running { sandbox } => {
+                let (sandbox, plugin) = about(sandbox);
+                json!({ "event": "running", "sandbox": sandbox, "plugin": plugin })
+            }
+            Report::Finding(finding) => {
+                let (sandbox, plugin) = about(&finding.sandbox);
+                let (deed, declared) = words::evidence(finding);
+                let labels = finding.labels();
+                json!({ "event": "finding", "sandbox": sandbox, "plugin": plugin,
+                    "incident": finding.incident.to_string(), "capability": labels.capability.as_str(),
+                    "reason": labels.reason.as_str(), "action": labels.action.as_str(),
+                    "time_ns": finding.order.time.as_nanos(), "pid": finding.process.map(|process| process.tgid),
+                    "deed": deed, "declared": declared })
+            }
+            Report::Deciding { contain, decided, dry_run } => {
+                let (sandbox, plugin) = about(&contain.sandbox);
+                json!({ "event": if *dry_run { "would_contain" } else { "contain" }, "sandbox": sandbox,
+                    "plugin": plugin, "incident": contain.incident.to_string(), "step": contain.step.as_str(),
+                    "trigger": contain.trigger.as_str(), "attempt": contain.attempt,
+                    "latency_us": micros(contain.latency(*decided)) })
+            }
+            Report::Receipt { contain, outcome, decided, confirmed } => {
+                let (sandbox, plugin) = about(&contain.sandbox);
+                json!({ "event": "receipt", "sandbox": sandbox, "plugin": plugin,
+                    "incident": contain.incident.to_string(), "step": contain.step.as_str(),
+                    "outcome": outcome.as_str(), "trigger": contain.trigger.as_str(),
+                    "decision_us": micros(contain.latency(*decided)),
+                    "receipt_us": micros(contain.latency(*confirmed)) })
+            }
+            Report::Closed { sandbox, incident } => {
+                let (sandbox, plugin) = about(sandbox);
+                json!({ "event": "incident_closed", "sandbox": sandbox, "plugin": plugin,
+                    "incident": incident.to_string() })
+            }
+            Report::Forgotten { sandbox } => {
+                let (sandbox, plugin) = about(sandbox);
+                json!({ "event": "forgotten", "sandbox": sandbox, "plugin": plugin })
+            }
+            Report::Broken { error } => json!({ "event": "broken", "text": error.to_string() }),
+        }
+    }
+
+    fn who(&self, sandbox: SandboxId) -> String {
+        let name = self.names.get(&sandbox).map_or("(self)", String::as_str);
+        format!("{:<12}", format!("[{name}]"))
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colour { format!("{colour}{text}{PLAIN}") } else { text.to_owned() }
+    }
+
+    fn json(&mut self, value: &Value) {
+        self.line(&value.to_string());
+    }
+
+    /// A reader that has gone is no reason to stop watching.
+    fn line(&mut self, line: &str) {
+        match &mut self.out {
+            Target::Terminal => drop(writeln!(io::stderr(), "{line}")),
+            Target::File(file) => drop(writeln!(file, "{line}")),
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

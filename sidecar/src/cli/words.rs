@@ -1,0 +1,163 @@
+//! Turns facts about a plugin into words for the local terminal: the one place outside the node's own files where
+//! revealed evidence is printed. Bytes of the watched code are escaped, so that a name cannot move the cursor.
+
+use std::io::{self, Write};
+
+use picket_engine::{
+    AccessSet, Declared, Deed, Departure, Fact, Finding, NetworkOperation, ObservedPath,
+    SyscallAbi, Unresolved,
+};
+
+use crate::manifest::syscalls;
+
+/// Says that something failed, to standard error.
+pub(super) fn error(message: &str) {
+    // If standard error is gone there is nobody to tell.
+    drop(writeln!(io::stderr(), "picket: {message}"));
+}
+
+/// What was done, and what was declared instead.
+pub(super) fn evidence(finding: &Finding) -> (String, String) {
+    let evidence = finding.evidence.clone();
+    let revealed = evidence.reveal();
+    (deed(&revealed.done), declared(&revealed.declared))
+}
+
+fn deed(deed: &Deed) -> String {
+    match deed {
+        Deed::Fact(fact) => self::fact(fact),
+        Deed::Lost(count) => format!("{count} of its events were lost"),
+        Deed::Tampered(what) => format!("the kernel side was tampered with ({})", what.as_str()),
+        Deed::LauncherLost => "its launcher is gone".to_owned(),
+    }
+}
+
+/// A fact as a sentence without subject.
+pub(super) fn fact(fact: &Fact) -> String {
+    match fact {
+        Fact::Syscall { number, abi } => syscall(*number, *abi),
+        Fact::Open { path, access, .. } => format!("{} {}", verb(*access), path_text(path)),
+        Fact::Exec { path, script: Some(script), .. } => {
+            format!("executed the script {} with {}", text(script), path_text(path))
+        }
+        Fact::Exec { path, argv, .. } => {
+            // The name a program is called by says nothing that its path does not.
+            let arguments: Vec<String> = argv.arguments().skip(1).map(text).collect();
+            let more = if argv.complete { "" } else { " …" };
+            format!("executed {} {}{more}", path_text(path), arguments.join(" "))
+                .trim_end()
+                .to_owned()
+        }
+        Fact::Network { operation, protocol, address, port, refused } => {
+            let what = match operation {
+                NetworkOperation::Connect => "connected to",
+                NetworkOperation::Send => "sent to",
+                NetworkOperation::Bind => "bound",
+            };
+            let address = std::net::SocketAddr::new(*address, *port);
+            let refusal = if *refused { ", refused by the kernel" } else { "" };
+            format!("{what} {address} ({}{refusal})", protocol_name(*protocol))
+        }
+        Fact::Fork { child_tgid, child_tid } if child_tgid == child_tid => {
+            format!("created process {child_tgid}")
+        }
+        Fact::Fork { child_tid, .. } => format!("created thread {child_tid}"),
+        Fact::Exit { code } => format!("ended with wait status {code:#x}"),
+        Fact::Left { how: Departure::Migrated, cgroup } => format!("moved out, to cgroup {cgroup}"),
+        Fact::Left { how: Departure::ClonedOut, cgroup } => {
+            format!("created a task outside, in cgroup {cgroup}")
+        }
+        Fact::Entered {} => "came in from outside".to_owned(),
+    }
+}
+
+fn syscall(number: u32, abi: SyscallAbi) -> String {
+    match abi {
+        SyscallAbi::Native => match syscalls::name(number) {
+            Some(name) => format!("called {name}"),
+            None => format!("called the unknown system call {number}"),
+        },
+        SyscallAbi::Ia32 => format!("made the 32-bit system call {number}"),
+        SyscallAbi::X32 => format!("made the x32 system call {}", number & !0x4000_0000),
+    }
+}
+
+fn verb(access: AccessSet) -> &'static str {
+    if access.contains(AccessSet::EXECUTE) {
+        "opened for execution"
+    } else if access.contains(AccessSet::WRITE.union(AccessSet::READ)) {
+        "opened for reading and writing"
+    } else if access.contains(AccessSet::WRITE) {
+        "opened for writing"
+    } else {
+        "opened for reading"
+    }
+}
+
+fn path_text(path: &ObservedPath) -> String {
+    match path {
+        ObservedPath::Resolved(path) => text(path),
+        ObservedPath::Unresolved(why) => match why {
+            Unresolved::NoName => "a file without a name".to_owned(),
+            Unresolved::Detached => "a file outside its mount namespace".to_owned(),
+            Unresolved::TooLong | Unresolved::TooDeep => {
+                "a file whose path is too long to resolve".to_owned()
+            }
+            Unresolved::ReadFailed => "a file whose path could not be read".to_owned(),
+        },
+    }
+}
+
+/// Bytes as text, control characters and other dangers escaped.
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .flat_map(|letter| {
+            let plain = !letter.is_control() && !is_invisible(letter);
+            let escaped = (!plain).then(|| letter.escape_unicode());
+            escaped.into_iter().flatten().chain(plain.then_some(letter))
+        })
+        .collect()
+}
+
+/// Direction marks and the like, by which a name can look like another.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn declared(declared: &Declared) -> String {
+    match declared {
+        Declared::Nothing => "nothing of the kind is declared".to_owned(),
+        Declared::Exec(rule) => format!("declared: {}", text(rule.path.to_string().as_bytes())),
+        Declared::Files(rule) => format!(
+            "declared: {} ({})",
+            text(rule.path.to_string().as_bytes()),
+            access_names(rule.access)
+        ),
+        Declared::Endpoint(rule) => {
+            let (low, high) = (rule.ports.start(), rule.ports.end());
+            let ports = if low == high { low.to_string() } else { format!("{low}-{high}") };
+            format!("declared: {} port {ports} ({})", rule.network, rule.protocol.as_str())
+        }
+        Declared::Protected => "the file is protected, whatever it is called".to_owned(),
+        Declared::Processes { limit, alive } => format!("declared: {limit} processes, now {alive}"),
+        Declared::Launcher => "only what a launcher needs, until the entry point runs".to_owned(),
+    }
+}
+
+fn access_names(access: AccessSet) -> String {
+    [(AccessSet::READ, "read"), (AccessSet::WRITE, "write"), (AccessSet::EXECUTE, "execute")]
+        .into_iter()
+        .filter(|(one, _)| access.contains(*one))
+        .map(|(_, name)| name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn protocol_name(number: u8) -> String {
+    match number {
+        6 => "tcp".to_owned(),
+        17 => "udp".to_owned(),
+        other => format!("protocol {other}"),
+    }
+}

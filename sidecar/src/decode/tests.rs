@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+use zerocopy::IntoBytes;
+
+use super::*;
+
+fn header(kind: u16) -> Header {
+    Header {
+        abi: ABI_VERSION,
+        kind,
+        hook: 0,
+        flags: 0,
+        slot: 3,
+        generation: 7,
+        time: 1_000,
+        start_time: 500,
+        tgid: 40,
+        tid: 41,
+        cpu: 1,
+        sequence: 9,
+    }
+}
+
+fn open_record(path: &[u8], area: usize) -> Vec<u8> {
+    let start = area - PATH_PAD - path.len();
+    let file = File {
+        inode: 12,
+        device: 8 << 20 | 1,
+        access: 3,
+        links: 1,
+        mode: 0o100_644,
+        path_state: path_state::RESOLVED,
+        path_start: u16::try_from(start).unwrap(),
+        reserved: 0,
+    };
+    let mut bytes = header(kind::OPEN).as_bytes().to_vec();
+    bytes.extend_from_slice(file.as_bytes());
+    let mut tail = vec![0xee; area];
+    tail[start..start + path.len()].copy_from_slice(path);
+    bytes.extend_from_slice(&tail);
+    bytes
+}
+
+fn message(bytes: &[u8]) -> String {
+    record(bytes).unwrap_err().to_string()
+}
+
+#[test]
+fn a_sample_from_another_abi_is_refused_and_says_which() {
+    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 1");
+}
+
+#[test]
+fn a_record_of_an_unknown_kind_is_refused_and_says_which() {
+    insta::assert_snapshot!(message(header(99).as_bytes()), @"unknown record kind 99");
+}
+
+#[test]
+fn a_cut_record_says_what_it_lacks() {
+    insta::assert_snapshot!(message(header(kind::SYSCALL).as_bytes()), @"a record of 48 bytes is too short for its kind 1");
+}
+
+#[test]
+fn a_path_outside_its_area_is_refused() {
+    let mut bytes = open_record(b"/etc/hosts", picket_abi::PATH_SHORT + PATH_PAD);
+    let path_start_at = size_of::<Header>() + 26;
+    bytes[path_start_at..path_start_at + 2].copy_from_slice(&600_u16.to_ne_bytes());
+    insta::assert_snapshot!(message(&bytes), @"a record of kind 2 has the impossible path_start 600");
+}
+
+#[test]
+fn short_and_long_records_of_an_open_say_the_same() {
+    let short = record(&open_record(b"/etc/hosts", picket_abi::PATH_SHORT + PATH_PAD)).unwrap();
+    let long = record(&open_record(b"/etc/hosts", picket_abi::PATH_LONG + PATH_PAD)).unwrap();
+    assert_eq!(short, long);
+    let Fact::Open { path, file, access, .. } = short.fact else { panic!("an open") };
+    assert_eq!(path, ObservedPath::Resolved(b"/etc/hosts".to_vec()));
+    assert_eq!(file, FileId { device: 8 << 20 | 1, inode: 12 });
+    assert_eq!(access, AccessSet::READ.union(AccessSet::WRITE));
+}
+
+#[test]
+fn a_mapped_address_is_the_ipv4_address_it_maps() {
+    let record_bytes = Destination {
+        header: header(kind::DESTINATION),
+        address: zerocopy::transmute!(std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets()),
+        port: 80,
+        protocol: 262,
+        socket_type: 1,
+        operation: operation::CONNECT,
+    };
+    let Fact::Network { address, protocol, port, .. } =
+        record(record_bytes.as_bytes()).unwrap().fact
+    else {
+        panic!("a network fact")
+    };
+    assert_eq!((address, protocol, port), (IpAddr::from([127, 0, 0, 1]), 6, 80));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_decoding_panic_or_read_past_their_end(bytes: Vec<u8>) {
+        prop_assert!(record(&bytes).is_err() || size_of::<Header>() <= bytes.len());
+    }
+
+    #[test]
+    fn no_body_behind_a_valid_header_makes_decoding_panic(
+        kind in 0_u16..12,
+        flags: u16,
+        body in proptest::collection::vec(any::<u8>(), 0..5_000),
+    ) {
+        let mut bytes = Header { flags, ..header(kind) }.as_bytes().to_vec();
+        bytes.extend_from_slice(&body);
+        if let Ok(decoded) = record(&bytes) {
+            prop_assert_eq!(decoded.sandbox, SandboxId { slot: 3, generation: 7 });
+        }
+    }
+}

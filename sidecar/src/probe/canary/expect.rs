@@ -1,0 +1,308 @@
+//! What the canary's acts must look like, from what we know about ourselves.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::Path,
+    process::Child,
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use picket_engine::{
+    AccessSet, Actions, ContainmentPlan, Departure, EndpointRule, Fact, FileId, Mode,
+    NetworkOperation, ObservedPath, OnExpiry, Policy, Process, Protocol, SyscallAbi, SyscallSet,
+};
+
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told};
+use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
+
+/// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
+const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
+
+/// Nothing is declared but one port on loopback, so that the kernel's refusal is tested too.
+pub(super) fn policy(port: u16) -> Policy {
+    let rule = |address: IpAddr| EndpointRule {
+        network: IpNet::from(address),
+        ports: port..=port,
+        protocol: Protocol::Udp,
+        until: None,
+    };
+    Policy {
+        connect: vec![rule(Ipv4Addr::LOCALHOST.into()), rule(Ipv6Addr::LOCALHOST.into())],
+        ..nothing_declared()
+    }
+}
+
+/// A policy under which everything is a departure.
+pub(crate) fn nothing_declared() -> Policy {
+    Policy {
+        exec: Vec::new(),
+        files: Vec::new(),
+        protected: BTreeSet::new(),
+        inherited: BTreeSet::new(),
+        entry: None,
+        connect: Vec::new(),
+        listen: Vec::new(),
+        syscalls: SyscallSet::EMPTY,
+        foreign_abi: false,
+        max_processes: 8,
+        actions: Actions::strict(),
+        containment: ContainmentPlan { hold: Duration::ZERO, on_expiry: OnExpiry::Hold },
+        mode: Mode::Enforce,
+    }
+}
+
+/// What is true, by other means than our probes.
+#[derive(Debug)]
+pub(super) struct Truth {
+    /// `None` inside a pid namespace: what the kernel calls us cannot be known there.
+    pid: Option<u32>,
+    /// Start of the canary in clock ticks since boot.
+    start_ticks: u64,
+    program: FileId,
+    path: Vec<u8>,
+    arguments: Vec<u8>,
+    home_cgroup: u64,
+}
+
+impl Truth {
+    pub(super) fn of(canary: &Child, program: &Path, root: &CgroupRoot) -> io::Result<Self> {
+        let path = fs::canonicalize(program)?;
+        let mut arguments = path.as_os_str().as_bytes().to_vec();
+        arguments.extend_from_slice(format!("\0{CHILD_WORD}\0").as_bytes());
+        let outside = fs::metadata("/proc/self/ns/pid")?.ino() == INITIAL_PID_NAMESPACE;
+        Ok(Self {
+            pid: outside.then(|| canary.id()),
+            start_ticks: start_ticks(canary.id())?,
+            program: Mounts::read()?.identify(&path)?.file,
+            path: path.as_os_str().as_bytes().to_vec(),
+            arguments,
+            home_cgroup: fs::metadata(root.home())?.ino(),
+        })
+    }
+}
+
+/// Field 22 of `/proc/<pid>/stat`, counted after the name in parentheses.
+fn start_ticks(pid: u32) -> io::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    fields
+        .split(' ')
+        .nth(19)
+        .and_then(|field| field.parse().ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its stat has no start time"))
+}
+
+/// The acts that still have to be seen.
+#[derive(Debug)]
+pub(super) struct Expectations {
+    truth: Truth,
+    told: Told,
+    port: u16,
+    waiting: Vec<&'static str>,
+    met: Vec<&'static str>,
+}
+
+const ENTERED: &str = "cgroup_attach_task (arrival)";
+const LEFT: &str = "cgroup_attach_task (departure)";
+const SYSCALL: &str = "sys_enter";
+pub(super) const OPEN_LSM: &str = "file_open";
+const OPEN_TRACE: &str = "sys_exit_openat";
+const FORK: &str = "sched_process_fork";
+const EXEC: &str = "sched_process_exec";
+const EXIT: &str = "sched_process_exit";
+const BIND: &str = "bind4";
+const CONNECT4: &str = "connect4";
+const CONNECT6: &str = "connect6";
+const SEND4: &str = "sendmsg4";
+const SEND6: &str = "sendmsg6";
+const REFUSED: &str = "connect4 (refusal)";
+
+impl Expectations {
+    pub(super) fn new(truth: Truth, told: Told, port: u16, tier: Tier) -> Self {
+        let open = match tier {
+            Tier::Lsm => OPEN_LSM,
+            Tier::Trace => OPEN_TRACE,
+        };
+        let mut waiting = vec![ENTERED, LEFT, SYSCALL, open, FORK, EXEC, EXIT, BIND, REFUSED];
+        if told.v4 {
+            waiting.extend([CONNECT4, SEND4]);
+        }
+        if told.v6 {
+            waiting.extend([CONNECT6, SEND6]);
+        }
+        Self { truth, told, port, waiting, met: Vec::new() }
+    }
+
+    pub(super) fn all_met(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn missing(&self) -> String {
+        self.waiting.join(", ")
+    }
+
+    pub(super) fn hooks(self) -> Vec<&'static str> {
+        self.met
+    }
+
+    /// True when the record is one of the acts; an error when it is and says something wrong.
+    pub(super) fn meet(&mut self, decoded: &Decoded) -> Result<bool, CanaryError> {
+        let act = match &decoded.fact {
+            Fact::Entered {} => self.entered(decoded)?,
+            Fact::Syscall { abi, .. } => {
+                same("the calling convention", abi, &SyscallAbi::Native)?;
+                Some(SYSCALL)
+            }
+            Fact::Open { path, file, access, .. } => {
+                self.open(decoded.process, path, *file, *access)?
+            }
+            Fact::Fork { child_tgid, .. } => self.fork(decoded.process.tgid, *child_tgid)?,
+            Fact::Exec { path, file, argv, .. } => {
+                same("the program's path", path, &ObservedPath::Resolved(self.truth.path.clone()))?;
+                same("the program's inode", file, &self.truth.program)?;
+                same("its arguments", &argv.bytes, &self.truth.arguments)?;
+                Some(EXEC)
+            }
+            Fact::Exit { code } => self.exit(decoded.process.tgid, *code)?,
+            Fact::Network { operation, address, port, refused, .. } => {
+                self.network(*operation, *address, *port, *refused)
+            }
+            Fact::Left { how: Departure::Migrated, cgroup } => {
+                same("the cgroup it was moved to", cgroup, &self.truth.home_cgroup)?;
+                Some(LEFT)
+            }
+            Fact::Left { .. } => None,
+        };
+        let Some(act) = act else { return Ok(false) };
+        let Some(place) = self.waiting.iter().position(|waiting| *waiting == act) else {
+            return Ok(false);
+        };
+        self.met.push(self.waiting.swap_remove(place));
+        Ok(true)
+    }
+
+    fn entered(&self, decoded: &Decoded) -> Result<Option<&'static str>, CanaryError> {
+        if let Some(pid) = self.truth.pid {
+            same("its process id", &decoded.process.tgid, &pid)?;
+            same("its thread id", &decoded.process.tid, &pid)?;
+        }
+        // /proc counts in hundredths of a second, whatever the kernel's own tick is.
+        let ticks = decoded.process.start.as_nanos() / 10_000_000;
+        same("its start time", &ticks, &self.truth.start_ticks)?;
+        Ok(Some(ENTERED))
+    }
+
+    /// The canary opens other files too; the one meant is known by its path or by its identity.
+    fn open(
+        &self,
+        process: Process,
+        path: &ObservedPath,
+        file: FileId,
+        access: AccessSet,
+    ) -> Result<Option<&'static str>, CanaryError> {
+        let truth = ObservedPath::Resolved(self.truth.path.clone());
+        if access != AccessSet::READ || (*path != truth && file != self.truth.program) {
+            return Ok(None);
+        }
+        same("an opened file's inode", &file, &self.truth.program)?;
+        same("an opened file's path", path, &truth)?;
+        if let Some(pid) = self.truth.pid {
+            same("the process id of its second thread", &process.tgid, &pid)?;
+            if process.tid == pid {
+                return Err(CanaryError::Mismatch {
+                    what: "the thread id of its second thread",
+                    read: process.tid.to_string(),
+                    truth: "another than the process id".to_owned(),
+                });
+            }
+        }
+        let is_open = |waiting: &&&'static str| [OPEN_LSM, OPEN_TRACE].contains(*waiting);
+        Ok(self.waiting.iter().find(is_open).copied())
+    }
+
+    fn fork(&self, parent: u32, child: u32) -> Result<Option<&'static str>, CanaryError> {
+        // The thread that the canary opens its file from.
+        if child == parent {
+            return Ok(None);
+        }
+        if self.truth.pid.is_some() {
+            same("its child's process id", &child, &self.told.child)?;
+        }
+        Ok(Some(FORK))
+    }
+
+    fn exit(&self, process: u32, code: i32) -> Result<Option<&'static str>, CanaryError> {
+        if self.truth.pid.is_some() && process != self.told.child {
+            return Ok(None);
+        }
+        same("its child's exit code", &code, &(i32::from(CHILD_EXIT) << 8))?;
+        Ok(Some(EXIT))
+    }
+
+    fn network(
+        &self,
+        operation: NetworkOperation,
+        address: IpAddr,
+        port: u16,
+        refused: bool,
+    ) -> Option<&'static str> {
+        let v4 = address == IpAddr::from(Ipv4Addr::LOCALHOST);
+        let v6 = address == IpAddr::from(Ipv6Addr::LOCALHOST);
+        match (operation, refused) {
+            (NetworkOperation::Connect, true) if v4 && port == self.port ^ 1 => Some(REFUSED),
+            (NetworkOperation::Connect, false) if v4 && port == self.port => Some(CONNECT4),
+            (NetworkOperation::Connect, false) if v6 && port == self.port => Some(CONNECT6),
+            (NetworkOperation::Send, false) if v4 && port == self.port => Some(SEND4),
+            (NetworkOperation::Send, false) if v6 && port == self.port => Some(SEND6),
+            (NetworkOperation::Bind, false) if port == 0 => Some(BIND),
+            _ => None,
+        }
+    }
+}
+
+/// Both values are our own: nothing of a watched plugin is printed here.
+fn same<T: PartialEq + Shown>(what: &'static str, read: &T, truth: &T) -> Result<(), CanaryError> {
+    if read == truth {
+        return Ok(());
+    }
+    Err(CanaryError::Mismatch { what, read: read.shown(), truth: truth.shown() })
+}
+
+/// Engine types print as placeholders, on purpose; the self-test shows its own values.
+trait Shown {
+    fn shown(&self) -> String;
+}
+
+macro_rules! shown_by_debug {
+    ($($type:ty),+) => {
+        $(impl Shown for $type {
+            fn shown(&self) -> String {
+                format!("{self:?}")
+            }
+        })+
+    };
+}
+shown_by_debug!(u32, u64, i32, SyscallAbi, FileId);
+
+impl Shown for Vec<u8> {
+    fn shown(&self) -> String {
+        format!("{:?}", String::from_utf8_lossy(self))
+    }
+}
+
+impl Shown for ObservedPath {
+    fn shown(&self) -> String {
+        match self {
+            Self::Resolved(path) => path.shown(),
+            Self::Unresolved(why) => format!("unresolved ({})", why.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

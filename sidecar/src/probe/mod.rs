@@ -1,0 +1,22 @@
+//! Loads the kernel programs, tells them what to watch, and hands out what they saw.
+//!
+//! Everything that touches `bpf(2)` is here. [`Probe::load`] resolves offsets, finds the tier by loading, attaches and
+//! nothing else; [`Slots`] says which cgroups belong to which sandbox; [`Rings`] is the one queue between kernel and
+//! verdict; [`Losses`] reads the counters. [`canary::run`] proves the whole chain end to end before anyone relies on it.
+
+pub mod btf;
+pub mod canary;
+mod load;
+mod losses;
+mod memory;
+pub mod offsets;
+mod rings;
+mod slots;
+mod tier;
+mod tracefs;
+
+pub use load::{LoadError, NetworkGuard, Probe, ProgramReport, Settings};
+pub use losses::{HookCounts, Losses};
+pub use rings::{RingError, Rings};
+pub use slots::{SlotError, Slots};
+pub use tier::{Tier, TierReport};

@@ -1,0 +1,78 @@
+use std::net::{IpAddr, Ipv6Addr};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn endpoint(network: &str, protocol: Protocol) -> EndpointRule {
+    EndpointRule { network: network.parse().unwrap(), ports: 80..=90, protocol, until: None }
+}
+
+/// What the kernel program does with a rule and an address.
+fn covers(rule: &NetRule, address: IpAddr) -> bool {
+    let mapped: Ipv6Addr = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let there = words(mapped.octets());
+    let family = if mapped.to_ipv4_mapped().is_some() { 4 } else { 6 };
+    family == rule.family
+        && (0..4).all(|word| (rule.network[word] ^ there[word]) & rule.mask[word] == 0)
+}
+
+#[test]
+fn a_rule_keeps_its_ports_and_protocol() {
+    let rule = rule_of(&endpoint("10.0.0.0/8", Protocol::Udp), rule_operation::LISTEN);
+    assert_eq!((rule.port_low, rule.port_high, rule.protocol), (80, 90, 17));
+    assert_eq!(rule.operation, rule_operation::LISTEN);
+}
+
+#[test]
+fn every_ipv4_address_is_not_every_ipv6_address() {
+    let all_v4 = rule_of(&endpoint("0.0.0.0/0", Protocol::Any), rule_operation::CONNECT);
+    assert!(covers(&all_v4, IpAddr::from([203, 0, 113, 9])));
+    assert!(!covers(&all_v4, IpAddr::from(Ipv6Addr::LOCALHOST)));
+    let all = rule_of(&endpoint("::/0", Protocol::Any), rule_operation::CONNECT);
+    assert!(covers(&all, IpAddr::from(Ipv6Addr::LOCALHOST)));
+    assert!(!covers(&all, IpAddr::from([203, 0, 113, 9])));
+}
+
+#[test]
+fn a_grant_that_has_run_out_is_not_given_to_the_kernel() {
+    let now = KernelTime::from_nanos(1_000);
+    let rule = EndpointRule { until: Some(now), ..endpoint("10.0.0.0/8", Protocol::Tcp) };
+    let policy = Policy { connect: vec![rule], ..crate::probe::canary::nothing_declared() };
+    assert_eq!(rules_of(&policy, now).unwrap().1, 0);
+    assert_eq!(rules_of(&policy, KernelTime::from_nanos(999)).unwrap().1, 1);
+}
+
+#[test]
+fn more_rules_than_a_bank_holds_are_refused_with_a_way_out() {
+    let connect = vec![endpoint("10.0.0.0/8", Protocol::Tcp); MAX_NET_RULES + 1];
+    let policy = Policy { connect, ..crate::probe::canary::nothing_declared() };
+    let error = rules_of(&policy, KernelTime::BOOT).unwrap_err().to_string();
+    assert!(error.contains("65 network rules") && error.contains("merge them"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn the_kernels_mask_covers_exactly_the_declared_network(
+        base: [u8; 4], prefix in 0_u8..=32, probe: [u8; 4],
+    ) {
+        let network = IpNet::new(IpAddr::from(base), prefix).unwrap();
+        let rule = EndpointRule { network, ..endpoint("::/0", Protocol::Any) };
+        let rule = rule_of(&rule, rule_operation::CONNECT);
+        prop_assert_eq!(covers(&rule, IpAddr::from(probe)), network.contains(&IpAddr::from(probe)));
+    }
+
+    #[test]
+    fn the_same_holds_for_ipv6(base: [u16; 8], prefix in 0_u8..=128, probe: [u16; 8], near: bool) {
+        let network = IpNet::new(IpAddr::from(base), prefix).unwrap();
+        let probe = IpAddr::from(if near { base } else { probe });
+        let rule = EndpointRule { network, ..endpoint("::/0", Protocol::Any) };
+        let rule = rule_of(&rule, rule_operation::CONNECT);
+        // An IPv4 address that came in IPv6 clothes is an IPv4 address.
+        let expected = network.contains(&probe) && probe.to_canonical() == probe;
+        prop_assert_eq!(covers(&rule, probe), expected);
+    }
+}

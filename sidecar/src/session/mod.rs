@@ -1,0 +1,165 @@
+//! One Picket at work: kernel side loaded and proven, watch loop running, sandboxes started and ended.
+//!
+//! The order is the promise: sweep what a crashed Picket left, load, prove every hook with the canary, and only then
+//! start anything. A plugin is registered with kernel and engine between the gate and its first instruction.
+
+mod plugin;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use plugin::{Launch, Plugin, PluginError};
+use tokio::sync::mpsc::Receiver;
+
+use crate::{
+    export::Metrics,
+    probe::{
+        self, LoadError, Probe, Rings, TierReport,
+        canary::{self, CanaryError, Proof},
+    },
+    supervisor::{self, CgroupError, CgroupRoot, Sweep},
+    watch::{Report, Watch},
+};
+
+/// Why Picket does not work on this host.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No usable cgroup v2.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The kernel side is not there.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The kernel side is there and does not tell the truth.
+    #[error("self-test: {0}")]
+    Canary(#[from] CanaryError),
+    /// A thread or descriptor could not be made.
+    #[error("{step}: {source}")]
+    System {
+        /// What was tried.
+        step: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// How a session is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Sandboxes at once, the self-test's own included.
+    pub max_sandboxes: u32,
+    /// The `picket` binary: canary and launcher are processes of it.
+    pub program: PathBuf,
+}
+
+/// Picket at work.
+#[derive(Debug)]
+pub struct Session {
+    root: CgroupRoot,
+    metrics: Arc<Metrics>,
+    proof: Proof,
+    swept: Sweep,
+    program: PathBuf,
+    running: usize,
+    // Before the probe: the loop must have stopped when the programs are detached.
+    watch: Watch,
+    probe: Probe,
+}
+
+impl Session {
+    /// Opens a session. What happens in it comes out of the receiver.
+    ///
+    /// # Errors
+    /// [`SessionError`]; nothing of Picket stays in the kernel then.
+    pub fn open(options: Options) -> Result<(Self, Receiver<Report>), SessionError> {
+        let root = CgroupRoot::find()?;
+        let swept = supervisor::sweep_stale(&root).map_err(|source| SessionError::System {
+            step: "sweeping what an earlier Picket left",
+            source,
+        })?;
+        let mut probe = Probe::load(probe::Settings { max_sandboxes: options.max_sandboxes })?;
+        let mut rings = probe.take_rings().ok_or(CanaryError::NoRings)?;
+        let proof = prove(&mut probe, &mut rings, &root, &options.program)?;
+        let metrics = Arc::new(Metrics::new(probe.tier().tier));
+        if let Ok(reasons) = probe.losses().by_reason() {
+            // A counter exists before it counts, or its first loss is no increase to whoever scrapes it.
+            metrics.lost(&reasons);
+        }
+        let (watch, reports) = Watch::start(
+            rings,
+            Arc::clone(probe.slots()),
+            Arc::clone(probe.losses()),
+            Arc::clone(&metrics),
+        )
+        .map_err(|source| SessionError::System { step: "starting the watch loop", source })?;
+        let program = options.program;
+        Ok((Self { root, metrics, proof, swept, program, running: 0, watch, probe }, reports))
+    }
+
+    /// What this kernel lets Picket see.
+    #[must_use]
+    pub fn tier(&self) -> &TierReport {
+        self.probe.tier()
+    }
+
+    /// What the self-test proved.
+    #[must_use]
+    pub fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// What an earlier Picket had left.
+    #[must_use]
+    pub fn swept(&self) -> &Sweep {
+        &self.swept
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The kernel side, for its counters and its log.
+    pub fn probe(&mut self) -> &mut Probe {
+        &mut self.probe
+    }
+
+    /// The loop that judges.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn count(&mut self, running: usize) {
+        self.running = running;
+        self.metrics.sandboxes(running);
+    }
+
+    fn open_cgroup(path: &Path) -> Result<File, SessionError> {
+        File::open(path)
+            .map_err(|source| SessionError::System { step: "opening the sandbox's cgroup", source })
+    }
+}
+
+/// Runs the self-test. An LSM program that is attached and never runs costs its tier, not the start.
+fn prove(
+    probe: &mut Probe,
+    rings: &mut Rings,
+    root: &CgroupRoot,
+    program: &Path,
+) -> Result<Proof, SessionError> {
+    match canary::run(probe, rings, root, program) {
+        Err(error) if error.is_idle_lsm() => {
+            let because = "LSM programs load and never run: bpf is not among the kernel's active security modules; \
+                           add it to the boot parameter lsm= for the tier lsm";
+            probe.fall_back_to_trace(because.to_owned())?;
+            Ok(canary::run(probe, rings, root, program)?)
+        }
+        outcome => Ok(outcome?),
+    }
+}

@@ -1,0 +1,111 @@
+//! Takes containment steps and waits for the kernel to confirm them, without holding the loop up.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsRawFd, RawFd},
+    time::Duration,
+};
+
+use picket_engine::{Contain, KernelTime, Outcome, SandboxId, Step};
+
+use crate::supervisor::Containment;
+
+/// A step that is not confirmed by then has failed; the engine decides what follows.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// The kernel throttles its notifications to one per 10 ms, so a fresh step is looked at more often than it is announced.
+const FRESH: Duration = Duration::from_millis(20);
+const LOOK_AGAIN_FRESH: Duration = Duration::from_micros(50);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// What the kernel confirmed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Confirmed {
+    pub(crate) contain: Contain,
+    pub(crate) outcome: Outcome,
+    pub(crate) decided: KernelTime,
+    pub(crate) confirmed: KernelTime,
+}
+
+/// Finds the controls of a sandbox.
+pub(super) trait Controls {
+    fn controls(&self, sandbox: SandboxId) -> Option<&Containment>;
+}
+
+struct Pending {
+    contain: Contain,
+    decided: KernelTime,
+    events: RawFd,
+    /// The step could not even be written.
+    refused: bool,
+}
+
+/// Steps that wait for their confirmation. Key: sandbox and step, so a repeated order is the same one.
+#[derive(Default)]
+pub(super) struct Steps {
+    pending: BTreeMap<(SandboxId, Step), Pending>,
+}
+
+impl Steps {
+    /// Takes a step. Writing again what is pending already is harmless: the kernel's switches are levels.
+    pub(super) fn take(&mut self, contain: Contain, controls: &Containment, decided: KernelTime) {
+        let written = match contain.step {
+            Step::Freeze => controls.freeze(),
+            Step::Kill => controls.kill(),
+        };
+        if let Err(error) = &written {
+            tracing::error!(%error, sandbox = %contain.sandbox, step = contain.step.as_str(), "containment");
+        }
+        let events = controls.events_fd().as_raw_fd();
+        let pending = Pending { contain, decided, events, refused: written.is_err() };
+        self.pending.insert((contain.sandbox, contain.step), pending);
+    }
+
+    /// Steps whose confirmation has come, or is overdue.
+    pub(super) fn receipts(
+        &mut self,
+        sandboxes: &impl Controls,
+        now: KernelTime,
+    ) -> Vec<Confirmed> {
+        let mut receipts = Vec::new();
+        self.pending.retain(|(sandbox, step), pending| {
+            let state = sandboxes.controls(*sandbox).map(Containment::state);
+            let reached = state.is_some_and(|state| match (step, state) {
+                (Step::Freeze, Ok(state)) => state.frozen,
+                (Step::Kill, Ok(state)) => !state.populated,
+                // Only an empty cgroup can be removed.
+                (Step::Kill, Err(error)) => error.raw_os_error() == Some(libc::ENODEV),
+                (Step::Freeze, Err(_)) => false,
+            });
+            let overdue = DEADLINE <= now.duration_since(pending.decided);
+            if !reached && !pending.refused && !overdue {
+                return true;
+            }
+            receipts.push(Confirmed {
+                contain: pending.contain,
+                outcome: if reached { Outcome::Done } else { Outcome::Failed },
+                decided: pending.decided,
+                confirmed: crate::clock::now(),
+            });
+            false
+        });
+        receipts
+    }
+
+    /// The sandbox is gone, and with it what was asked of it.
+    pub(super) fn forget(&mut self, sandbox: SandboxId) {
+        self.pending.retain(|(pending, _), _| *pending != sandbox);
+    }
+
+    /// Descriptors that announce a confirmation.
+    pub(super) fn pending_descriptors(&self) -> impl Iterator<Item = RawFd> + '_ {
+        self.pending.values().map(|pending| pending.events)
+    }
+
+    /// How long the loop may sleep while a confirmation is out; `None` when none is.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let newest = self.pending.values().map(|pending| pending.decided).max()?;
+        let fresh = crate::clock::now().duration_since(newest) < FRESH;
+        Some(if fresh { LOOK_AGAIN_FRESH } else { LOOK_AGAIN })
+    }
+}
