@@ -1,0 +1,37 @@
+//! The command line: what people type, what it prints, how it exits, what it leaves behind.
+//!
+//! Needs root, cgroup2, the built binary in `PICKET_BIN` (`cargo xtask test kernel` sets it), and
+//! Debian's essential packages: the plugins are lines of `dash` and `perl`.
+
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod death;
+#[cfg(test)]
+mod deeds;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod manifests;
+#[cfg(test)]
+mod modes;
+#[cfg(test)]
+mod passing;
+#[cfg(test)]
+mod plugin;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod scrape;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod together;
+#[cfg(test)]
+mod trouble;

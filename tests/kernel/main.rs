@@ -1,0 +1,47 @@
+//! What Picket's kernel programs see, report and stop, on the kernel that runs this.
+//!
+//! `harness` holds the kernel side that the tests share, `actor` does something in a sandbox, `seen` is what came of it,
+//! `place` and `raw` are what acts need.
+
+#[cfg(test)]
+mod actor;
+#[cfg(test)]
+mod contain;
+#[cfg(test)]
+mod counting;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod kernel_says;
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod novelty;
+#[cfg(test)]
+mod offsets;
+#[cfg(test)]
+mod opens;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod processes;
+#[cfg(test)]
+mod programs;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod refusal;
+#[cfg(test)]
+mod scope;
+#[cfg(test)]
+mod seen;
+#[cfg(test)]
+mod syscalls;
