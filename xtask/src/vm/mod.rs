@@ -1,0 +1,146 @@
+//! The kernel matrix: the tests that need a kernel, on Debian's kernels, in QEMU.
+//!
+//! Software emulation, because a machine that is itself virtual often has no other; so guests prove
+//! what happens, never how fast. One boot a kernel, everything in memory, nothing on disk.
+
+mod guest;
+mod initramfs;
+mod kernels;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use self::kernels::Kernel;
+use crate::shell::{self, Failure, Outcome};
+use crate::suites::Tally;
+use crate::{apt, artifacts, places};
+
+const PACKAGES: [&str; 4] = ["qemu-system-x86", "busybox-static", "cpio", "bpftool"];
+
+/// The kernel series of the matrix.
+const SERIES: [&str; 2] = ["6.1", "6.12"];
+
+/// What a run of guests was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    series: Vec<String>,
+    /// Boot as most distributions do: with a kernel that has the BPF LSM and does not use it.
+    bpf_lsm: bool,
+    /// Passed to the test programs.
+    filter: Vec<String>,
+}
+
+/// `cargo xtask vm`.
+pub(crate) fn run(arguments: &[String]) -> Outcome<ExitCode> {
+    let mut tally = Tally::default();
+    boot_all(&parse(arguments)?, &mut tally)?;
+    println!("{tally}");
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The `vm` suite: every kernel, every test.
+pub(crate) fn suite(tally: &mut Tally) -> Outcome {
+    boot_all(&parse(&[])?, tally)?;
+    // Compiled in and not active: LSM programs load there and never run, so the trace tier must take over.
+    let inactive = ["--kernel", "6.1", "--without-bpf-lsm"].map(str::to_owned);
+    boot_all(&parse(&inactive)?, tally)
+}
+
+fn boot_all(plan: &Plan, tally: &mut Tally) -> Outcome {
+    apt::ensure(&PACKAGES)?;
+    let kernels =
+        plan.series.iter().map(|series| kernels::newest(series)).collect::<Outcome<Vec<_>>>()?;
+    let programs = artifacts::products()?;
+    let image = shell::step("packing the guest's file system", || {
+        initramfs::build(&programs, &plan.filter)
+    })?;
+    let logs = places::scratch("vm")?;
+    let mut broken = Vec::new();
+    for kernel in kernels {
+        // A guest that dies must not hide what the next one would say.
+        if let Err(failure) = boot_with_patience(&kernel, &image, plan, &logs, tally) {
+            println!("guest {}: {failure}", kernel.name);
+            broken.push(kernel.name);
+        }
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("guests without a verdict: {}", broken.join(", "))))
+    }
+}
+
+/// A guest that ends without a verdict is booted once more, and that is said: an emulated kernel may die of its
+/// emulator. A test that fails is a verdict.
+fn boot_with_patience(
+    kernel: &Kernel,
+    image: &Path,
+    plan: &Plan,
+    logs: &Path,
+    tally: &mut Tally,
+) -> Outcome {
+    let Err(failure) = guest::boot(kernel, image, plan, logs, tally) else {
+        return Ok(());
+    };
+    println!("guest {}: {failure}; it is booted once more", kernel.name);
+    guest::boot(kernel, image, plan, logs, tally)
+}
+
+fn parse(arguments: &[String]) -> Outcome<Plan> {
+    let mut plan = Plan { series: Vec::new(), bpf_lsm: true, filter: Vec::new() };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--kernel" => match rest.next() {
+                Some(series) if SERIES.contains(&series.as_str()) => {
+                    plan.series.push(series.clone())
+                }
+                _ => {
+                    return Err(Failure::new(format!(
+                        "--kernel wants one of {}",
+                        SERIES.join(", ")
+                    )));
+                }
+            },
+            "--without-bpf-lsm" => plan.bpf_lsm = false,
+            "--" => plan.filter = rest.by_ref().cloned().collect(),
+            other => {
+                return Err(Failure::new(format!(
+                    "vm has no option `{other}`; filters go after --"
+                )));
+            }
+        }
+    }
+    if plan.series.is_empty() {
+        plan.series = SERIES.map(str::to_owned).to_vec();
+    }
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(line: &str) -> Result<Plan, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&words).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn every_kernel_is_booted_unless_one_is_chosen() {
+        assert_eq!(plan("").unwrap().series, SERIES);
+        assert_eq!(plan("--kernel 6.12").unwrap().series, ["6.12"]);
+    }
+
+    #[test]
+    fn words_after_the_dashes_are_for_the_test_programs() {
+        let plan = plan("--kernel 6.1 -- gate --nocapture").unwrap();
+        assert_eq!(plan.filter, ["gate", "--nocapture"]);
+    }
+
+    #[test]
+    fn an_unknown_kernel_or_option_is_refused_with_what_there_is() {
+        assert_eq!(plan("--kernel 5.15").unwrap_err(), "--kernel wants one of 6.1, 6.12");
+        assert!(plan("gate").unwrap_err().contains("filters go after --"));
+    }
+}
