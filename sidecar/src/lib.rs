@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod clock;
 pub mod decode;
+pub mod document;
 pub mod export;
 pub mod manifest;
 pub mod poll;

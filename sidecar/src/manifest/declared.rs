@@ -11,7 +11,7 @@ use picket_engine::{
     AccessSet, Actions, ArgPattern, ContainmentPlan, Mode, Pattern, Protocol, SyscallSet,
 };
 
-use super::{schema::Text, source::At, values::Digest};
+use crate::document::{At, Digest, Text};
 
 /// When a grant ends, and where the manifest says so.
 pub(super) type Until = Option<At<SystemTime>>;

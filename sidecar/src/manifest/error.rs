@@ -1,51 +1,8 @@
-//! Why there is no manifest, or no policy from one.
+//! Why there is no policy from a manifest.
 
 use std::{io, path::PathBuf};
 
-use super::{
-    MAX_BYTES,
-    source::{Fault, Position, Report, Source},
-};
-
-/// Why a manifest was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
-    /// The file cannot be read; there is no text to point into.
-    #[error("{}: cannot be read: {cause}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The text is not a manifest; the report says where and why.
-    #[error("{report}")]
-    Invalid {
-        /// Everything that was found.
-        report: Report,
-    },
-}
-
-impl ManifestError {
-    /// No text is kept of a file over the limit.
-    pub(super) fn too_large(name: String) -> Self {
-        let fault = Fault::new(
-            Position::START,
-            format!("is larger than {} KiB", MAX_BYTES >> 10),
-            "a manifest is a page of text; replace lists of single files by patterns such as \
-             /data/**",
-        );
-        Self::invalid(&Source::new(name, String::new()), fault)
-    }
-
-    pub(super) fn invalid(source: &Source, fault: Fault) -> Self {
-        Self::from_faults(source, vec![fault])
-    }
-
-    pub(super) fn from_faults(source: &Source, faults: Vec<Fault>) -> Self {
-        Self::Invalid { report: source.report(faults) }
-    }
-}
+use crate::document::Report;
 
 /// Why a manifest has no policy on this machine.
 #[derive(Debug, thiserror::Error)]

@@ -23,35 +23,24 @@ mod declared;
 mod error;
 mod explain;
 mod groups;
-mod hints;
 mod mounts;
 mod resolve;
 mod runtime;
 mod schema;
-mod source;
-mod syntax;
 pub mod syscalls;
-mod values;
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use picket_engine::Mode;
 
 use declared::{Declared, Host};
 pub use declared::{Report as PluginReport, Resources};
-pub use error::{ManifestError, ResolveError};
+pub use error::ResolveError;
 pub(crate) use mounts::Mounts;
 pub use resolve::{Occasion, ResolveContext, Resolved};
-use source::Source;
-pub use source::{Position, Problem, Report};
-pub use values::Digest;
+use schema::{Document, MANIFEST};
 
-/// A manifest is a page of text. More is a mistake, and is refused before it costs anything.
-pub const MAX_BYTES: usize = 1 << 20;
+use crate::document::{self, Digest, DocumentError, Source};
 
 /// A manifest that passed every check which needs no look at the machine.
 #[derive(Clone, Debug)]
@@ -66,19 +55,8 @@ pub struct Manifest {
 /// # Errors
 ///
 /// When the file cannot be read, is too large, is not YAML, or says something that means nothing.
-pub fn load(path: &Path) -> Result<Manifest, ManifestError> {
-    let unreadable = |cause| ManifestError::Unreadable { path: PathBuf::from(path), cause };
-    let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    // One byte over the limit is enough to know; a pipe or device has no length to ask for.
-    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    let name = path.display().to_string();
-    if most <= length {
-        return Err(ManifestError::too_large(name));
-    }
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
-    Manifest::parse(&name, &bytes)
+pub fn load(path: &Path) -> Result<Manifest, DocumentError> {
+    Manifest::parse(&path.display().to_string(), &document::bytes(&MANIFEST, path)?)
 }
 
 impl Manifest {
@@ -87,18 +65,11 @@ impl Manifest {
     /// # Errors
     ///
     /// As [`load`], but for reading.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
-        if MAX_BYTES < bytes.len() {
-            return Err(ManifestError::too_large(name.to_owned()));
-        }
-        // Complaints about bytes that are not text still show what of their line is.
-        let lossy = || Source::new(name.to_owned(), String::from_utf8_lossy(bytes).into_owned());
-        let text = syntax::text(bytes).map_err(|fault| ManifestError::invalid(&lossy(), fault))?;
-        let source = Source::new(name.to_owned(), text.to_owned());
-        let document = syntax::document(text).map_err(|f| ManifestError::invalid(&source, f))?;
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, DocumentError> {
+        let (source, document) = document::read::<Document>(&MANIFEST, name, bytes)?;
         match check::check(document) {
             Ok(declared) => Ok(Self { source, digest: Digest::of(bytes), declared }),
-            Err(faults) => Err(ManifestError::from_faults(&source, faults)),
+            Err(faults) => Err(DocumentError::from_faults(&source, faults)),
         }
     }
 

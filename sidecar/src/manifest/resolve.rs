@@ -23,9 +23,8 @@ use super::{
     declared::{Declared, Endpoint, Host, Until},
     error::ResolveError,
     mounts::Mounts,
-    source::{At, Fault},
-    values::Digest,
 };
+use crate::document::{At, Digest, Fault};
 
 pub(super) use protected::everywhere as protected_everywhere;
 

@@ -11,10 +11,34 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::source::At;
+use crate::document::{At, Kind, Text, given};
 
-/// Text and its place.
-pub(super) type Text = At<String>;
+/// How complaints speak of a manifest.
+pub(super) const MANIFEST: Kind = Kind {
+    name: "manifest",
+    one: "a manifest",
+    start_with: START_WITH,
+    deepest: "no key of a manifest lies deeper than five levels",
+    only_one: "one file holds one manifest: remove what follows",
+    shorter: "replace lists of single files by patterns such as /data/**",
+    missing,
+};
+
+const START_WITH: &str =
+    "a manifest starts with `version: 1` and `plugin: { name: …, version: … }`";
+
+fn missing(field: &str) -> &'static str {
+    match field {
+        "version" => "write `version: 1` for the manifest, `version: 1.4.2` for a plugin",
+        "plugin" => START_WITH,
+        "name" => "name the plugin, such as `name: thumbnailer`",
+        "path" => "name the file, such as `path: /usr/bin/cat`",
+        "to" => "name the destination, such as `to: 10.0.0.0/8` or `to: api.example.com`",
+        "address" => "name the address to listen on, such as `address: 127.0.0.1`",
+        "port" => "write a port (8080), a range (8000-8099) or any",
+        _ => "add it",
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,14 +239,4 @@ pub(super) struct Containment {
     pub(super) hold: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) on_expiry: Option<Text>,
-}
-
-/// A key that is written has a value: `protect:` followed by nothing is a mistake, not an empty
-/// list, and a plain `Option` would take it for absent.
-fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }

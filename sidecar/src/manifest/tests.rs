@@ -6,12 +6,13 @@ mod properties;
 mod refused;
 mod tables;
 
-use super::{Manifest, ManifestError};
+use super::Manifest;
+use crate::document::DocumentError;
 
 /// A manifest that declares nothing, for tests to add to.
 const NOTHING: &str = "version: 1\nplugin: { name: p, version: 1 }\n";
 
-fn parse(text: &str) -> Result<Manifest, ManifestError> {
+fn parse(text: &str) -> Result<Manifest, DocumentError> {
     Manifest::parse("plugin.yaml", text.as_bytes())
 }
 

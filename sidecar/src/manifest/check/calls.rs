@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use picket_engine::SyscallSet;
 
-use super::{
-    super::{capabilities, declared::Calls, groups, schema, syscalls},
-    Faults, Once, Text,
-};
+use super::super::{capabilities, declared::Calls, groups, schema, syscalls};
+use crate::document::{Faults, Once, Text};
 
 pub(super) fn calls(written: schema::Syscalls, faults: &mut Faults) -> Calls {
     let runtime = written.runtime.is_none_or(|runtime| runtime.value);

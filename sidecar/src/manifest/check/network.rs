@@ -8,15 +8,11 @@ use std::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use picket_engine::Protocol;
 
-use super::{
-    super::{
-        declared::{Endpoint, Host},
-        schema,
-        source::At,
-        values::{self, Fix},
-    },
-    Faults, Once, Text,
+use super::super::{
+    declared::{Endpoint, Host},
+    schema,
 };
+use crate::document::{At, Faults, Fix, Once, Text, values};
 
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;

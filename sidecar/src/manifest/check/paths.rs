@@ -2,15 +2,11 @@
 
 use picket_engine::{AccessSet, ArgPattern, Pattern, PatternError};
 
-use super::{
-    super::{
-        declared::{Exec, File},
-        schema::{self, Grant},
-        source::At,
-        values::Fix,
-    },
-    Faults, Once, Text,
+use super::super::{
+    declared::{Exec, File},
+    schema::{self, Grant},
 };
+use crate::document::{At, Faults, Fix, Once, Position, Text};
 
 pub(super) fn exec(written: &[At<schema::Exec>], faults: &mut Faults) -> Vec<Exec> {
     let mut once = Once::new();
@@ -45,11 +41,7 @@ fn complete<T>(part: Option<Option<T>>) -> Result<Option<T>, ()> {
     }
 }
 
-fn arguments(
-    argv: &[Text],
-    entry: super::Position,
-    faults: &mut Faults,
-) -> Option<Vec<ArgPattern>> {
+fn arguments(argv: &[Text], entry: Position, faults: &mut Faults) -> Option<Vec<ArgPattern>> {
     if argv.is_empty() {
         faults.add(
             entry,

@@ -4,15 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use picket_engine::{Action, Actions, Capability, ContainmentPlan, Mode, OnExpiry};
 
-use super::{
-    super::{
-        declared::{HOLD, Plugin, Report, Resources},
-        schema,
-        source::At,
-        values::{self, Digest, Fix},
-    },
-    Faults, Once, Text,
+use super::super::{
+    declared::{HOLD, Plugin, Report, Resources},
+    schema,
 };
+use crate::document::{At, Digest, Faults, Fix, Once, Text, values};
 
 /// The entry point alone: more processes are declared.
 const DEFAULT_PROCESSES: u32 = 1;

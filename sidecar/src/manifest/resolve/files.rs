@@ -9,10 +9,10 @@ use super::{
         canonical::{FollowError, canonical},
         declared::Declared,
         runtime,
-        source::{At, Fault},
     },
     Clock,
 };
+use crate::document::{At, Fault};
 
 /// All programs and files of the manifest, the group `runtime` included.
 pub(super) fn rules(

@@ -12,8 +12,8 @@ use super::super::{
     declared::Declared,
     error::ResolveError,
     mounts::{Mounts, listing},
-    source::{At, Fault},
 };
+use crate::document::{At, Fault};
 
 /// Protected for every plugin that does not name them: what opens the machine to who reads it.
 const EVERYWHERE: [&str; 7] = [

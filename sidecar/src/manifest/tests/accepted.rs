@@ -4,8 +4,9 @@ use std::{fs, time::Duration};
 
 use picket_engine::{Action, Capability, DANGER, Mode, OnExpiry};
 
-use super::super::{Digest, PluginReport, load, syscalls};
+use super::super::{PluginReport, load, syscalls};
 use super::{NOTHING, declaring, parse};
+use crate::document::Digest;
 
 const EVERYTHING: &str = "version: 1
 plugin:

@@ -11,9 +11,10 @@ use std::{
 use picket_engine::{AccessSet, FileId, KernelTime, Policy};
 
 use super::super::{
-    Digest, Occasion, ResolveContext, ResolveError, Resolved, canonical::canonical, mounts::Mounts,
+    Occasion, ResolveContext, ResolveError, Resolved, canonical::canonical, mounts::Mounts,
 };
 use super::{declaring, parse};
+use crate::document::Digest;
 
 const TRUE: &str = "/usr/bin/true";
 

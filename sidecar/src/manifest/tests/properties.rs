@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::{Manifest, values};
+use super::super::Manifest;
 use super::{NOTHING, parse};
+use crate::document::values;
 
 proptest! {
     #[test]

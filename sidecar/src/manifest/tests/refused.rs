@@ -2,8 +2,9 @@
 
 use std::fs::File;
 
-use super::super::{MAX_BYTES, Manifest, ManifestError, load};
+use super::super::{Manifest, load};
 use super::{NOTHING, complaint};
+use crate::document::{DocumentError, MAX_BYTES};
 
 /// Refuses every input, with the complaints of the snapshot. Each has a place and a way out.
 fn check<'a>(snapshot: &str, cases: impl IntoIterator<Item = (&'a str, Vec<u8>)>) {
@@ -296,7 +297,7 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn a_directory_is_not_a_manifest() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(matches!(load(directory.path()), Err(ManifestError::Unreadable { .. })));
+    assert!(matches!(load(directory.path()), Err(DocumentError::Unreadable { .. })));
 }
 
 #[test]

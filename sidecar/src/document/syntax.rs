@@ -1,4 +1,4 @@
-//! From bytes to the written manifest, and the parser's complaints in the words of a manifest.
+//! From bytes to a written document, and the parser's complaints in the words of its kind.
 
 use serde_saphyr::{
     Error, Options,
@@ -6,19 +6,20 @@ use serde_saphyr::{
     options::{DuplicateKeyPolicy, MergeKeyPolicy},
 };
 
+use serde::de::DeserializeOwned;
+
 use super::{
-    hints,
-    schema::Document,
+    Kind, hints,
     source::{Fault, Position, deceives},
 };
 
-/// Deep enough for any manifest (which needs five), shallow enough for any stack.
+/// Deep enough for any file of ours (which needs five), shallow enough for any stack.
 const MAX_DEPTH: usize = 16;
 /// Every entry is a handful of nodes; past this the file is a machine's mistake or an attack.
 const MAX_NODES: usize = 10_000;
 
-/// The text of a manifest: UTF-8 without anything a reader would not see.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, Fault> {
+/// The text of a file: UTF-8 without anything a reader would not see.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     let encoding = "save the file as UTF-8 without a byte order mark";
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => {
@@ -52,9 +53,9 @@ fn position_after(text: &str) -> Position {
     Position::new(line, column)
 }
 
-/// Reads the written manifest. The parser stops at its first complaint.
-pub(super) fn document(text: &str) -> Result<Document, Fault> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| fault(&error))
+/// Reads the written document. The parser stops at its first complaint.
+pub(crate) fn document<T: DeserializeOwned>(kind: &Kind, text: &str) -> Result<T, Fault> {
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| fault(kind, &error))
 }
 
 fn options() -> Options {
@@ -79,23 +80,23 @@ fn options() -> Options {
     }
 }
 
-fn fault(error: &Error) -> Fault {
+fn fault(kind: &Kind, error: &Error) -> Fault {
     let position = error.location().map_or(Position::START, Position::from);
-    let (message, hint) = words(error);
+    let (message, hint) = words(kind, error);
     Fault::new(position, message, hint)
 }
 
 /// The complaint and the way out.
-fn words(error: &Error) -> (String, String) {
-    if let Some((message, hint)) = fixed(error) {
-        return (message.to_owned(), hint.to_owned());
+fn words(kind: &Kind, error: &Error) -> (String, String) {
+    if let Some((message, hint)) = fixed(kind, error) {
+        return (message, hint.to_owned());
     }
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
             (format!("unknown key `{field}`"), hints::closest(field, expected.iter().copied()))
         }
         Error::SerdeMissingField { field, .. } => {
-            (format!("`{field}` is missing"), missing(field).to_owned())
+            (format!("`{field}` is missing"), (kind.missing)(field).to_owned())
         }
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or("a key");
@@ -110,77 +111,72 @@ fn words(error: &Error) -> (String, String) {
                 format!("write {expected}; text that looks like a number goes in quotes"),
             )
         }
-        other => foreign(&other.without_snippet().to_string()),
+        other => foreign(kind, &other.without_snippet().to_string()),
     }
 }
 
 /// Complaints that need nothing of the text they are about.
-fn fixed(error: &Error) -> Option<(&'static str, &'static str)> {
-    Some(match error {
+fn fixed(kind: &Kind, error: &Error) -> Option<(String, &'static str)> {
+    let said = |message: &str, hint| Some((message.to_owned(), hint));
+    match error {
         Error::Unexpected { expected: "mapping start", .. } => {
-            ("keys and values belong here", "write `key: value` lines, or remove the key above")
+            said("keys and values belong here", "write `key: value` lines, or remove the key above")
         }
         Error::Unexpected { expected: "sequence start", .. } => {
-            ("a list belongs here", "write [first, second], or [] for an empty list")
+            said("a list belongs here", "write [first, second], or [] for an empty list")
         }
         Error::Unexpected { expected: "string scalar", .. } => {
-            ("one value belongs here", "write a single text or number, no list and no mapping")
+            said("one value belongs here", "write a single text or number, no list and no mapping")
         }
-        Error::NullIntoString { .. } => ("the value is missing", "write a value or remove the key"),
-        Error::InvalidBooleanStrict { .. } => ("not true or false", "write true or false"),
-        Error::MergeKeyNotAllowed { .. } => {
-            ("merge keys (<<) are not part of a manifest", "write the keys out where they apply")
+        Error::NullIntoString { .. } => {
+            said("the value is missing", "write a value or remove the key")
         }
+        Error::InvalidBooleanStrict { .. } => said("not true or false", "write true or false"),
+        Error::MergeKeyNotAllowed { .. } => Some((
+            format!("merge keys (<<) are not part of {}", kind.one),
+            "write the keys out where they apply",
+        )),
         Error::TaggedScalarCannotDeserializeIntoString { .. } => {
-            ("tags (!!…) are not part of a manifest", "remove the tag")
+            Some((format!("tags (!!…) are not part of {}", kind.one), "remove the tag"))
         }
-        Error::Eof { .. } => ("the manifest is empty or ends too early", START_WITH),
-        Error::MultipleDocuments { .. } => SECOND_DOCUMENT,
-        Error::UnknownAnchor { .. } => REFERENCE,
+        Error::Eof { .. } => {
+            Some((format!("the {} is empty or ends too early", kind.name), kind.start_with))
+        }
+        Error::MultipleDocuments { .. } => second_document(kind),
+        Error::UnknownAnchor { .. } => reference(kind),
         Error::Budget { breach, .. } => match breach {
-            BudgetBreach::Documents { .. } => SECOND_DOCUMENT,
-            BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => REFERENCE,
-            BudgetBreach::Depth { .. } => TOO_DEEP,
-            BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => TOO_MANY,
-            _ => return None,
+            BudgetBreach::Documents { .. } => second_document(kind),
+            BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => reference(kind),
+            BudgetBreach::Depth { .. } => said(TOO_DEEP, kind.deepest),
+            BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
+                said("has too many entries", kind.shorter)
+            }
+            _ => None,
         },
-        _ => return None,
-    })
+        _ => None,
+    }
+}
+
+const TOO_DEEP: &str = "nested too deeply";
+
+fn second_document(kind: &Kind) -> Option<(String, &'static str)> {
+    Some(("a second document starts here".to_owned(), kind.only_one))
+}
+
+fn reference(kind: &Kind) -> Option<(String, &'static str)> {
+    Some((
+        format!("anchors (&) and aliases (*) are not part of {}", kind.one),
+        "write the value out where it applies; put a text that starts with * or & in quotes",
+    ))
 }
 
 /// What is not told apart above keeps the parser's own words, without the place they end in.
-fn foreign(text: &str) -> (String, String) {
+fn foreign(kind: &Kind, text: &str) -> (String, String) {
     let (message, hint) = match text.split_once(" at line ").map_or(text, |(text, _)| text) {
-        text if text.contains("recursion limit") => TOO_DEEP,
+        text if text.contains("recursion limit") => (TOO_DEEP, kind.deepest),
         text if text.contains("tab") => (text, "indent with spaces"),
         text if text.contains("tag") => (text, "remove the tag"),
         text => (text, "check indentation, quotes and brackets here and in the line above"),
     };
     (message.to_owned(), hint.to_owned())
-}
-
-const REFERENCE: (&str, &str) = (
-    "anchors (&) and aliases (*) are not part of a manifest",
-    "write the value out where it applies; put a text that starts with * or & in quotes",
-);
-const SECOND_DOCUMENT: (&str, &str) =
-    ("a second document starts here", "one file holds one manifest: remove what follows");
-const TOO_DEEP: (&str, &str) =
-    ("nested too deeply", "no key of a manifest lies deeper than five levels");
-const TOO_MANY: (&str, &str) =
-    ("has too many entries", "replace lists of single files by patterns such as /data/**");
-const START_WITH: &str =
-    "a manifest starts with `version: 1` and `plugin: { name: …, version: … }`";
-
-fn missing(field: &str) -> &'static str {
-    match field {
-        "version" => "write `version: 1` for the manifest, `version: 1.4.2` for a plugin",
-        "plugin" => START_WITH,
-        "name" => "name the plugin, such as `name: thumbnailer`",
-        "path" => "name the file, such as `path: /usr/bin/cat`",
-        "to" => "name the destination, such as `to: 10.0.0.0/8` or `to: api.example.com`",
-        "address" => "name the address to listen on, such as `address: 127.0.0.1`",
-        "port" => "write a port (8080), a range (8000-8099) or any",
-        _ => "add it",
-    }
 }

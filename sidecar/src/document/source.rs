@@ -1,4 +1,4 @@
-//! Where in the manifest a value stands, and how a complaint about it is shown.
+//! Where in a file a value stands, and how a complaint about it is shown.
 //!
 //! Every complaint carries its own line of the file, so that it can be printed long after the file
 //! has changed or gone.
@@ -15,7 +15,7 @@ const WINDOW: usize = 100;
 const MESSAGE: usize = 320;
 const TAIL: usize = 80;
 
-/// A place in the manifest: line and column count characters from 1, as editors do.
+/// A place in a file: line and column count characters from 1, as editors do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     line: u32,
@@ -25,9 +25,9 @@ pub struct Position {
 
 impl Position {
     /// The first character: for what is wrong with the file as a whole.
-    pub(super) const START: Self = Self { line: 1, column: 1, width: 1 };
+    pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
 
-    pub(super) fn new(line: usize, column: usize) -> Self {
+    pub(crate) fn new(line: usize, column: usize) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
         Self { line: clamp(line), column: clamp(column), width: 1 }
     }
@@ -56,13 +56,13 @@ impl From<Location> for Position {
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) position: Position,
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) position: Position,
 }
 
 impl<T> At<T> {
-    pub(super) fn with<U>(&self, value: U) -> At<U> {
+    pub(crate) fn with<U>(&self, value: U) -> At<U> {
         At { value, position: self.position }
     }
 }
@@ -75,20 +75,20 @@ impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for At<T> {
     }
 }
 
-/// The text of a manifest, kept because `resolve` may have to complain about it later.
+/// The text of a file, kept because there may be something to complain about later.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     name: String,
     text: String,
 }
 
 impl Source {
-    pub(super) fn new(name: String, text: String) -> Self {
+    pub(crate) fn new(name: String, text: String) -> Self {
         Self { name, text }
     }
 
     /// Puts the complaints in the order of the file, each with its line.
-    pub(super) fn report(&self, mut faults: Vec<Fault>) -> Report {
+    pub(crate) fn report(&self, mut faults: Vec<Fault>) -> Report {
         faults.sort_by_key(|fault| fault.position);
         let lines: Vec<_> = self.text.lines().collect();
         let line = |position: Position| {
@@ -107,14 +107,14 @@ impl Source {
 
 /// One complaint before it is tied to the text: what is wrong, where, and the way out.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
-    pub(super) position: Position,
-    pub(super) message: String,
-    pub(super) hint: String,
+pub(crate) struct Fault {
+    pub(crate) position: Position,
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 impl Fault {
-    pub(super) fn new(
+    pub(crate) fn new(
         position: Position,
         message: impl Into<String>,
         hint: impl Into<String>,
@@ -123,7 +123,7 @@ impl Fault {
     }
 }
 
-/// One complaint about a manifest.
+/// One complaint about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     position: Position,
@@ -150,7 +150,7 @@ impl Problem {
     }
 }
 
-/// All that is wrong with a manifest, in the order of the file.
+/// All that is wrong with a file, in its order.
 ///
 /// `Display` gives `file:line:column: message`, the line with the place marked, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

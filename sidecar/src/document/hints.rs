@@ -4,13 +4,13 @@
 const ALIKE: f64 = 0.6;
 /// The shortest beginning that says which word was meant.
 const BEGINNING: usize = 4;
-/// Longer than any word of a manifest; comparing costs the product of the lengths.
+/// Longer than any word of ours; comparing costs the product of the lengths.
 const LONGEST: usize = 40;
 /// A list longer than this is no help.
 const LISTED: usize = 16;
 
 /// The nearest of `known` to `word`, or all of them if none is near.
-pub(super) fn closest<'a>(
+pub(crate) fn closest<'a>(
     word: &str,
     known: impl IntoIterator<Item = impl AsRef<str> + 'a>,
 ) -> String {

@@ -1,4 +1,4 @@
-//! Small values of the manifest: ports, sizes, durations, shares, digests, points in time.
+//! Small values of our files: ports, sizes, durations, shares, digests, points in time.
 //!
 //! Each parser takes the text as written and answers with the value, or with what is wrong and the
 //! way out. They are strict: one way to write a thing is one thing less to review.
@@ -11,13 +11,13 @@ use std::{
 
 /// What is wrong with a text, and how to write it instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fix {
-    pub(super) message: String,
-    pub(super) hint: String,
+pub(crate) struct Fix {
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 impl Fix {
-    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
     }
 }
@@ -33,7 +33,7 @@ impl Digest {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    pub(super) fn from_array(bytes: [u8; 32]) -> Self {
+    pub(crate) fn from_array(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
@@ -42,7 +42,7 @@ impl Digest {
         &self.0
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, Fix> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fix> {
         let hint = "write sha256: and the 64 lower-case digits that `sha256sum FILE` prints";
         let wrong = |why: &str| Fix::new(format!("`{text}` is not a digest: {why}"), hint);
         let digits = text.strip_prefix("sha256:").ok_or_else(|| wrong("it names no sha256:"))?;
@@ -75,7 +75,7 @@ impl fmt::Debug for Digest {
 }
 
 /// `8080`, `8000-8099` or `any`. Port 0 cannot be reached, and a bind to it is always allowed.
-pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, Fix> {
+pub(crate) fn ports(text: &str) -> Result<RangeInclusive<u16>, Fix> {
     let hint = "write one port (8080), a range (8000-8099) or any; ports go from 1 to 65535";
     let wrong = |why: &str| Fix::new(format!("`{text}` is not a port: {why}"), hint);
     let port = |text: &str| match plain_number(text) {
@@ -98,7 +98,7 @@ pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, Fix> {
 }
 
 /// `256MiB`: a whole number and one of B, KiB, MiB, GiB, TiB.
-pub(super) fn size(text: &str) -> Result<u64, Fix> {
+pub(crate) fn size(text: &str) -> Result<u64, Fix> {
     let hint = "write a whole number and B, KiB, MiB, GiB or TiB, such as 256MiB";
     let wrong = |why: &str| Fix::new(format!("`{text}` is not a size: {why}"), hint);
     let (number, unit) = number_and_unit(text);
@@ -116,7 +116,7 @@ pub(super) fn size(text: &str) -> Result<u64, Fix> {
 }
 
 /// `30s`: a whole number and one of ms, s, m, h, d.
-pub(super) fn duration(text: &str) -> Result<Duration, Fix> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Fix> {
     let hint = "write a whole number and ms, s, m, h or d, such as 30s";
     let wrong = |why: &str| Fix::new(format!("`{text}` is not a duration: {why}"), hint);
     let (number, unit) = number_and_unit(text);
@@ -135,7 +135,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Fix> {
 }
 
 /// `50%` of one CPU; `200%` is two.
-pub(super) fn percent(text: &str) -> Result<u32, Fix> {
+pub(crate) fn percent(text: &str) -> Result<u32, Fix> {
     let number = text.strip_suffix('%').and_then(plain_number);
     number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
         Fix::new(
@@ -146,7 +146,7 @@ pub(super) fn percent(text: &str) -> Result<u32, Fix> {
 }
 
 /// A whole number within `range`.
-pub(super) fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Fix> {
+pub(crate) fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Fix> {
     let number = plain_number(text).and_then(|number| u32::try_from(number).ok());
     number.filter(|number| range.contains(number)).ok_or_else(|| {
         Fix::new(
@@ -157,7 +157,7 @@ pub(super) fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Fix>
 }
 
 /// `2026-12-01T00:00:00Z`. Only UTC: a grant must not end at another moment on another machine.
-pub(super) fn moment(text: &str) -> Result<SystemTime, Fix> {
+pub(crate) fn moment(text: &str) -> Result<SystemTime, Fix> {
     humantime::parse_rfc3339(text).map_err(|cause| {
         Fix::new(
             format!("`{text}` is not a point in time: {cause}"),
