@@ -56,6 +56,8 @@ closed_enum! {
     pub enum Narrowing {
         /// The entry point runs: from here on the manifest counts, not the launcher's list.
         EntryPoint = "entry_point",
+        /// Nobody executed anything in the time that setting a sandbox up may take.
+        SetupOver = "setup_over",
         /// A grant has run out.
         GrantExpired = "grant_expired",
         /// The policy was replaced by a different one.

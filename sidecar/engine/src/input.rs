@@ -15,12 +15,14 @@ use crate::{
 /// One thing the engine is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A sandbox is prepared and still frozen: it is *starting* until its first [`Fact::Exec`].
+    /// A sandbox is watched from now on.
     Register {
         /// Must be new: a second registration of the same id is ignored.
         sandbox: SandboxId,
         /// What its plugin declared.
         policy: Policy,
+        /// In which state it was found: what has to happen until it is judged by its manifest.
+        arrival: Arrival,
         /// When.
         at: KernelTime,
     },
@@ -95,6 +97,25 @@ pub enum Input {
         sandbox: SandboxId,
         /// When.
         at: KernelTime,
+    },
+}
+
+/// How a sandbox came to be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Picket started it: prepared, still frozen, nothing of the plugin has run. Until its first
+    /// [`Fact::Exec`] only the launcher is at work, and is judged by the launcher's list.
+    Gated,
+    /// Somebody else's, found empty: whoever puts the first task in prepares it there, by means
+    /// that are not the plugin's. Not judged before its first [`Fact::Exec`], which is.
+    Empty {
+        /// From here on it is judged even without an exec.
+        until: KernelTime,
+    },
+    /// Somebody else's, found at work: judged at once.
+    Running {
+        /// Processes that are alive in it, by tgid.
+        processes: Vec<u32>,
     },
 }
 

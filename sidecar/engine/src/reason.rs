@@ -9,8 +9,6 @@ closed_enum! {
         ReadNotDeclared = "read_not_declared",
         /// The path is declared, writing to it is not.
         WriteNotDeclared = "write_not_declared",
-        /// The path is declared, executing it is not.
-        ExecuteNotDeclared = "execute_not_declared",
         /// A protected file, under whatever name.
         ProtectedInode = "protected_inode",
         /// Nobody can say which path it is, so no rule can allow it.

@@ -150,7 +150,8 @@ pub(crate) fn event_of(sandbox: SandboxId, tgid: u32, at: KernelTime, fact: Fact
 }
 
 pub(crate) const fn register(policy: Policy) -> Input {
-    Input::Register { sandbox: SANDBOX, policy, at: KernelTime::BOOT }
+    let arrival = Arrival::Gated;
+    Input::Register { sandbox: SANDBOX, policy, arrival, at: KernelTime::BOOT }
 }
 
 pub(crate) const fn tick(at: KernelTime) -> Input {

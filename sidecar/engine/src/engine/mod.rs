@@ -47,8 +47,8 @@ impl Engine {
     pub fn handle(&mut self, input: Input, effects: &mut Vec<Effect>) {
         let settings = self.settings;
         match input {
-            Input::Register { sandbox, policy, at } => {
-                self.register(sandbox, || Sandbox::new(sandbox, policy, at))
+            Input::Register { sandbox, policy, arrival, at } => {
+                self.register(sandbox, || Sandbox::new(sandbox, policy, arrival, at))
             }
             Input::Policy { sandbox, policy, at } => {
                 self.with(sandbox, |it| it.replace_policy(policy, at, effects));

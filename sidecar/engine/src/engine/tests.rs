@@ -44,7 +44,12 @@ fn the_next_tenant_of_a_slot_is_another_sandbox() {
     let mut bench = Bench::running(declared());
     let next = SandboxId { generation: SANDBOX.generation + 1, ..SANDBOX };
     bench.tell(Input::Unregister { sandbox: SANDBOX, at: ms(20) });
-    bench.tell(Input::Register { sandbox: next, policy: declared(), at: ms(21) });
+    bench.tell(Input::Register {
+        sandbox: next,
+        policy: declared(),
+        arrival: Arrival::Gated,
+        at: ms(21),
+    });
     assert_eq!(bench.tell(event(ms(19), read("/x"))), NONE);
     assert_eq!(bench.engine.ignored(), 1);
     let sandboxes: Vec<_> = bench.engine.sandboxes().collect();
@@ -71,7 +76,12 @@ fn a_receipt_that_answers_nothing_is_ignored_and_counted() {
 fn tampering_with_the_kernel_side_concerns_every_sandbox_or_the_named_one() {
     let mut bench = Bench::running(declared());
     let other = SandboxId { slot: 4, generation: 1 };
-    bench.tell(Input::Register { sandbox: other, policy: declared(), at: ms(1) });
+    bench.tell(Input::Register {
+        sandbox: other,
+        policy: declared(),
+        arrival: Arrival::Gated,
+        at: ms(1),
+    });
     let tampering = Tampering::ProbeDetached;
     let told = bench.tell(Input::Tampered { sandbox: None, tampering, at: ms(20) });
     let concerned: Vec<_> = bench.findings().map(|finding| finding.sandbox).collect();
@@ -180,6 +190,15 @@ fn sandbox(slot: u32) -> SandboxId {
     SandboxId { slot, generation: 0 }
 }
 
+fn any_arrival() -> impl Strategy<Value = Arrival> {
+    prop_oneof![
+        Just(Arrival::Gated),
+        (0_u64..60_000).prop_map(|until| Arrival::Empty { until: ms(until) }),
+        prop::collection::vec(100_u32..104, 0..3)
+            .prop_map(|processes| Arrival::Running { processes }),
+    ]
+}
+
 /// Anything that names one of these sandboxes, or time, which names all.
 fn any_input(n_sandboxes: u32) -> impl Strategy<Value = Input> {
     let id = move || (0..n_sandboxes).prop_map(sandbox);
@@ -188,8 +207,9 @@ fn any_input(n_sandboxes: u32) -> impl Strategy<Value = Input> {
     prop_oneof![
         12 => (id(), 100_u32..104, at(), any_fact())
             .prop_map(|(id, tgid, at, fact)| event_of(id, tgid, at, fact)),
-        2 => (id(), any_policy(), at())
-            .prop_map(|(sandbox, policy, at)| Input::Register { sandbox, policy, at }),
+        2 => (id(), any_policy(), any_arrival(), at()).prop_map(|(sandbox, policy, arrival, at)| {
+            Input::Register { sandbox, policy, arrival, at }
+        }),
         1 => (id(), any_policy(), at())
             .prop_map(|(sandbox, policy, at)| Input::Policy { sandbox, policy, at }),
         4 => (
@@ -221,7 +241,12 @@ fn any_record(n_sandboxes: u32) -> impl Strategy<Value = Vec<Input>> {
     (policies, prop::collection::vec(any_input(n_sandboxes), 0..80)).prop_map(
         move |(policies, inputs)| {
             let at = KernelTime::BOOT;
-            let register = |(slot, policy)| Input::Register { sandbox: sandbox(slot), policy, at };
+            let register = |(slot, policy)| Input::Register {
+                sandbox: sandbox(slot),
+                policy,
+                arrival: Arrival::Gated,
+                at,
+            };
             (0..n_sandboxes).zip(policies).map(register).chain(inputs).collect()
         },
     )

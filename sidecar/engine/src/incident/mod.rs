@@ -30,6 +30,8 @@ pub(crate) struct Incident {
     pub(crate) uncounted: u64,
     kinds: BTreeSet<(Capability, Reason)>,
     seen: BTreeSet<(Capability, Reason, Object)>,
+    /// Programs found when the kernel opened them: the exec that follows says the same again.
+    announced: BTreeSet<Text>,
 }
 
 impl Incident {
@@ -43,6 +45,7 @@ impl Incident {
             uncounted: 0,
             kinds: BTreeSet::new(),
             seen: BTreeSet::new(),
+            announced: BTreeSet::new(),
         }
     }
 
@@ -57,7 +60,25 @@ impl Incident {
     ) -> bool {
         let first_of_kind = self.kinds.insert((capability, reason));
         let room = self.seen.len() < limit;
-        (room || first_of_kind) && self.seen.insert((capability, reason, Object::of(deed)))
+        let fresh =
+            (room || first_of_kind) && self.seen.insert((capability, reason, Object::of(deed)));
+        fresh && !self.is_announced(deed)
+    }
+
+    /// Whether this exec was found already when the kernel opened its program or script. Not every
+    /// kernel side reports that open; where it does, both together are one departure.
+    fn is_announced(&mut self, deed: &Deed) -> bool {
+        match deed {
+            Deed::Fact(Fact::Open { path, access, .. }) if access.contains(AccessSet::EXECUTE) => {
+                self.announced.insert(Object::path_text(path));
+                false
+            }
+            Deed::Fact(Fact::Exec { path, script, .. }) => {
+                let name = script.as_deref().map_or_else(|| Object::path_text(path), Object::text);
+                self.announced.remove(&name)
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn count(&mut self, said: bool, at: KernelTime) {

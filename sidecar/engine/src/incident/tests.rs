@@ -91,3 +91,19 @@ fn a_finding_that_contains_is_told_however_full_the_incident_is() {
         ["finding #1 syscalls undeclared_syscall freeze", "contain: freeze #1 finding 1",]
     );
 }
+
+#[test]
+fn an_exec_that_was_found_when_the_kernel_opened_its_program_is_one_finding() {
+    let executed = |path| open(path, AccessSet::READ | AccessSet::EXECUTE);
+    let pairs = [
+        (executed("/x"), exec("/x", &["x", "-v"])),
+        (executed("/run.sh"), exec_script("/run.sh", "/bin/sh", &["sh", "/run.sh"])),
+    ];
+    for (opened, run) in pairs {
+        let mut bench = observing();
+        assert_eq!(bench.tell(event(ms(20), opened)).len(), 2);
+        assert_eq!(bench.tell(event(ms(21), run.clone())), NONE);
+        // Once: run again in another way it is news as ever.
+        assert_eq!(bench.tell(event(ms(22), exec("/x", &["x", "-w"]))).len(), 1, "{run:?}");
+    }
+}

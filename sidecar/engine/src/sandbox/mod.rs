@@ -9,15 +9,15 @@ use crate::incident::Incident;
 use crate::lanes::{self, Context, Offence};
 use crate::processes::Processes;
 use crate::{
-    Capability, Closure, Deed, Departure, Effect, Fact, IncidentId, KernelTime, Narrowing, Notice,
-    Order, Outcome, Policy, Process, Reason, Rung, SandboxId, Settings, Step, Tampering,
+    Arrival, Capability, Closure, Deed, Departure, Effect, Fact, IncidentId, KernelTime, Narrowing,
+    Notice, Order, Outcome, Policy, Process, Reason, Rung, SandboxId, Settings, Step, Tampering,
 };
 use respond::Source;
 
 /// Where a sandbox is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SandboxState {
-    /// Its entry point has not run yet: only the launcher can be at work.
+    /// Its entry point has not run yet: only who starts it is at work.
     Starting,
     /// Judged by its manifest.
     Running,
@@ -27,13 +27,23 @@ pub enum SandboxState {
     Ended,
 }
 
+/// Who is at work in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Picket's launcher.
+    Launching,
+    /// Another supervisor, until its first exec or this time.
+    SettingUp { until: KernelTime },
+    /// The plugin.
+    Running,
+}
+
 /// Everything the engine knows about one sandbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Sandbox {
     id: SandboxId,
     policy: Policy,
-    // The entry point has not run yet.
-    starting: bool,
+    stage: Stage,
     // The entry point has ended; what it left behind may live on.
     ended: bool,
     // The latest time that any input brought: events of several CPUs come a little out of order,
@@ -46,16 +56,27 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) fn new(id: SandboxId, policy: Policy, at: KernelTime) -> Self {
+    pub(crate) fn new(id: SandboxId, policy: Policy, arrival: Arrival, at: KernelTime) -> Self {
         let next_expiry = policy.next_expiry(at);
+        let mut processes = Processes::default();
+        let stage = match arrival {
+            Arrival::Gated => Stage::Launching,
+            Arrival::Empty { until } => Stage::SettingUp { until },
+            Arrival::Running { processes: alive } => {
+                for tgid in alive {
+                    processes.enter(tgid);
+                }
+                Stage::Running
+            }
+        };
         Self {
             id,
             policy,
-            starting: true,
+            stage,
             ended: false,
             now: at,
             next_expiry,
-            processes: Processes::default(),
+            processes,
             incident: None,
             incidents: 0,
         }
@@ -66,8 +87,8 @@ impl Sandbox {
         match ladder.map(Ladder::rung) {
             None | Some(Rung::Killed) if self.ended => SandboxState::Ended,
             Some(rung) => SandboxState::Contained(rung),
-            None if self.starting => SandboxState::Starting,
-            None => SandboxState::Running,
+            None if self.stage == Stage::Running => SandboxState::Running,
+            None => SandboxState::Starting,
         }
     }
 
@@ -95,21 +116,25 @@ impl Sandbox {
         effects: &mut Vec<Effect>,
     ) {
         self.advance(order.time);
+        self.end_setup(order.time, effects);
         let entered = self.follow(process, &fact);
-        let first_exec = self.starting && matches!(fact, Fact::Exec { .. });
+        let first_exec = self.stage != Stage::Running && matches!(fact, Fact::Exec { .. });
         if let Some(offence) = self.judge(order.time, &fact, entered) {
             let source = Source { order, process: Some(process) };
             self.offend(offence, source, Deed::Fact(fact), settings, effects);
         }
         if first_exec {
-            self.starting = false;
+            self.stage = Stage::Running;
             self.narrowed(Narrowing::EntryPoint, effects);
         }
     }
 
     fn judge(&self, at: KernelTime, fact: &Fact, entered: bool) -> Option<Offence> {
         let context = self.context(at);
+        let setting_up = matches!(self.stage, Stage::SettingUp { .. });
         match fact {
+            // Not the plugin's doing; what it executes first is.
+            fact if setting_up && !matches!(fact, Fact::Exec { .. }) => None,
             // The gate lets exactly one task in.
             Fact::Entered {} if context.starting && entered && context.alive == 1 => None,
             // A thread, or a process that is known already: nothing has grown.
@@ -119,7 +144,8 @@ impl Sandbox {
     }
 
     fn context(&self, at: KernelTime) -> Context<'_> {
-        Context { policy: &self.policy, starting: self.starting, alive: self.processes.alive(), at }
+        let starting = self.stage == Stage::Launching;
+        Context { policy: &self.policy, starting, alive: self.processes.alive(), at }
     }
 
     /// Keeps the processes; says whether a process joined that was not known.
@@ -129,7 +155,7 @@ impl Sandbox {
                 self.processes.enter(*child_tgid)
             }
             Fact::Entered {} => self.processes.enter(process.tgid),
-            Fact::Exec { .. } if self.starting => self.processes.enter(process.tgid),
+            Fact::Exec { .. } if self.stage != Stage::Running => self.processes.enter(process.tgid),
             Fact::Exit { .. } | Fact::Left { how: Departure::Migrated, .. } => {
                 self.processes.leave(process.tgid);
                 false
@@ -215,6 +241,7 @@ impl Sandbox {
 
     pub(crate) fn tick(&mut self, at: KernelTime, settings: &Settings, effects: &mut Vec<Effect>) {
         self.advance(at);
+        self.end_setup(at, effects);
         if self.next_expiry.is_some_and(|expiry| expiry <= self.now) {
             self.next_expiry = self.policy.next_expiry(self.now);
             self.narrowed(Narrowing::GrantExpired, effects);
@@ -237,6 +264,14 @@ impl Sandbox {
     pub(crate) fn unregister(mut self, at: KernelTime, effects: &mut Vec<Effect>) {
         self.advance(at);
         self.close(Closure::Unregistered, effects);
+    }
+
+    /// Setting up takes a moment; what goes on for longer without an exec is the plugin.
+    fn end_setup(&mut self, at: KernelTime, effects: &mut Vec<Effect>) {
+        if matches!(self.stage, Stage::SettingUp { until } if until <= at) {
+            self.stage = Stage::Running;
+            self.narrowed(Narrowing::SetupOver, effects);
+        }
     }
 
     fn advance(&mut self, at: KernelTime) {

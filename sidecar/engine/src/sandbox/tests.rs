@@ -1,3 +1,4 @@
+mod arrival;
 mod respond;
 
 use alloc::string::String;

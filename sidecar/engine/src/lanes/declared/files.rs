@@ -23,7 +23,21 @@ pub(super) fn judge(
         Err(reason) => reason,
     };
     let reason = if protected { Reason::ProtectedInode } else { reason };
-    Some(Offence::new(Capability::Files, reason))
+    Some(if access.contains(AccessSet::EXECUTE) {
+        Offence::new(Capability::Exec, run(reason))
+    } else {
+        Offence::new(Capability::Files, reason)
+    })
+}
+
+/// Why a file that the kernel opened in order to run it may not run: the words of its exec, which
+/// follows, so that a departure has one name whether or not the kernel reports that open.
+const fn run(reason: Reason) -> Reason {
+    match reason {
+        Reason::UndeclaredPath | Reason::ReadNotDeclared => Reason::UndeclaredExec,
+        Reason::NamelessObject => Reason::Fileless,
+        reason => reason,
+    }
 }
 
 /// The segments of a path that rules can be held against, or why there are none.
@@ -58,7 +72,6 @@ fn departure(
         _ if ever.missing(access) == covered => Reason::GrantExpired,
         None => Reason::UndeclaredPath,
         Some(missing) if missing.contains(AccessSet::WRITE) => Reason::WriteNotDeclared,
-        Some(missing) if missing.contains(AccessSet::EXECUTE) => Reason::ExecuteNotDeclared,
         Some(_) => Reason::ReadNotDeclared,
     })
 }

@@ -16,6 +16,9 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
     }
     match fact {
         Fact::Syscall { .. } if context.starting => Declared::Launcher,
+        Fact::Open { path, access, .. } if access.contains(AccessSet::EXECUTE) => {
+            program(context, path, None).unwrap_or(Declared::Nothing)
+        }
         Fact::Open { path, access, .. } => near_path(path)
             .and_then(|path| file_rule(context, &path, *access))
             .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone())),

@@ -22,7 +22,7 @@ fn a_file_may_be_opened_in_the_declared_ways_only() {
             (read("/out/a"), Some(Reason::ReadNotDeclared)),
             (open("/out/a/b", WRITE), Some(Reason::UndeclaredPath)),
             (open("/both/a", READ | WRITE), None),
-            (open("/out/a", EXECUTE), Some(Reason::ExecuteNotDeclared)),
+            (open("/out/a", EXECUTE), Some(Reason::UndeclaredExec)),
             (open("/data/a", AccessSet::NONE), None),
             (open("/elsewhere", AccessSet::NONE), Some(Reason::UndeclaredPath)),
         ],
@@ -109,7 +109,7 @@ fn the_kernel_may_open_what_an_exec_rule_names_and_an_interpreter_read_its_scrip
             (read("/opt/run.sh"), None),
             (read("/bin/tool"), Some(Reason::ReadNotDeclared)),
             (open("/opt/run.sh", WRITE), Some(Reason::WriteNotDeclared)),
-            (open("/bin/other", READ | EXECUTE), Some(Reason::UndeclaredPath)),
+            (open("/bin/other", READ | EXECUTE), Some(Reason::UndeclaredExec)),
         ],
     );
 }
@@ -131,7 +131,7 @@ fn what_it_was_started_with_may_be_opened_again_but_not_run() {
         &policy,
         &[
             (pipe(READ | WRITE), None),
-            (pipe(EXECUTE), Some(Reason::NamelessObject)),
+            (pipe(EXECUTE), Some(Reason::Fileless)),
             (with_path(read("/"), Unresolved::NoName), Some(Reason::NamelessObject)),
         ],
     );
