@@ -12,8 +12,11 @@ use std::{
 };
 
 use clap::Args;
-use picket_engine::{Action, Outcome, SandboxId, Step};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use picket_engine::{Action, Outcome, Policy, SandboxId, Step};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::{Instant, MissedTickBehavior, interval_at},
+};
 
 use super::{
     Output, exit,
@@ -30,7 +33,7 @@ use crate::{
     watch::Report,
 };
 
-/// Names are looked up again this often. The system's resolver does not tell how long an answer holds.
+/// Names are looked up again this often: the system's resolver does not tell how long an answer holds.
 const REFRESH: Duration = Duration::from_secs(30);
 
 /// A plugin that was told to end has this long.
@@ -80,10 +83,13 @@ pub(super) fn run(arguments: Arguments) -> exit::Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("starting the runtime: {error}")),
     };
-    runtime.block_on(execute(&manifest, arguments))
+    let code = runtime.block_on(execute(&Arc::new(manifest), arguments));
+    // Nobody waits for a resolver that does not answer.
+    runtime.shutdown_background();
+    code
 }
 
-async fn execute(manifest: &Manifest, arguments: Arguments) -> exit::Exit {
+async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
     let launch = match launch(&arguments) {
         Ok(launch) => launch,
         Err((code, error)) => {
@@ -136,12 +142,13 @@ enum Ending {
 
 async fn follow(
     stage: &mut Stage,
-    manifest: &Manifest,
+    manifest: &Arc<Manifest>,
     id: SandboxId,
     signals: &mut Signals,
 ) -> Ending {
     let mut refresh = interval_at(Instant::now() + REFRESH, REFRESH);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked_up: Option<JoinHandle<Result<Policy, ResolveError>>> = None;
     let mut grace: Option<Instant> = None;
     let mut killed: Option<Instant> = None;
     loop {
@@ -171,14 +178,42 @@ async fn follow(
                 grace = None;
             }
             () = until(killed) => return Ending::LauncherLost,
-            _ = refresh.tick(), if manifest.has_names() => {
-                if let Some(followed) = stage.plugins.get_mut(&id)
-                    && let Err(error) = stage.session.refresh(manifest, &mut followed.plugin)
-                {
-                    stage.narrator.note(id, "refresh_failed", &format!("keeps its addresses: {error}"));
-                }
+            _ = refresh.tick(), if manifest.has_names() && looked_up.is_none() => {
+                let plugin = stage.plugins.get(&id).map(|followed| &followed.plugin);
+                looked_up = plugin.map(|plugin| spawn_blocking(plugin.refresh(manifest)));
+            }
+            found = finished(&mut looked_up) => {
+                looked_up = None;
+                renew(stage, id, found);
             }
         }
+    }
+}
+
+/// Waits for a look-up that is under way, for ever when none is.
+async fn finished(
+    looked_up: &mut Option<JoinHandle<Result<Policy, ResolveError>>>,
+) -> Result<Policy, String> {
+    match looked_up {
+        None => std::future::pending().await,
+        Some(task) => match task.await {
+            Ok(found) => found.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
+
+/// Puts new addresses in force; what fails leaves the former ones there.
+fn renew(stage: &mut Stage, id: SandboxId, found: Result<Policy, String>) {
+    let Some(followed) = stage.plugins.get_mut(&id) else {
+        return;
+    };
+    let renewed = found.and_then(|policy| {
+        let renewed = stage.session.renew(&mut followed.plugin, policy);
+        renewed.map_err(|error| error.to_string())
+    });
+    if let Err(error) = renewed {
+        stage.narrator.note(id, "refresh_failed", &format!("keeps its addresses: {error}"));
     }
 }
 

@@ -24,6 +24,7 @@ mod error;
 mod explain;
 mod groups;
 mod mounts;
+mod names;
 mod resolve;
 mod runtime;
 mod schema;
@@ -37,6 +38,7 @@ use declared::{Declared, Host};
 pub use declared::{Report as PluginReport, Resources};
 pub use error::ResolveError;
 pub(crate) use mounts::Mounts;
+pub use names::{KEPT, Names};
 pub use resolve::{Occasion, ResolveContext, Resolved};
 use schema::{Document, MANIFEST};
 

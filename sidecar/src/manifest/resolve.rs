@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io,
-    net::{IpAddr, ToSocketAddrs as _},
+    net::IpAddr,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -23,6 +23,7 @@ use super::{
     declared::{Declared, Endpoint, Host, Until},
     error::ResolveError,
     mounts::Mounts,
+    names::Names,
 };
 use crate::document::{At, Digest, Fault};
 
@@ -31,14 +32,16 @@ pub(super) use protected::everywhere as protected_everywhere;
 /// What a resolution needs to know beyond the manifest.
 #[derive(Clone, Copy, Debug)]
 pub struct ResolveContext<'a> {
-    /// The file that will be executed first.
-    pub entry: &'a Path,
+    /// The file that will be executed first; `None` when somebody else starts it.
+    pub entry: Option<&'a Path>,
     /// The wall clock, read together with `boot`.
     pub wall: SystemTime,
     /// The kernel's clock, read together with `wall`.
     pub boot: KernelTime,
     /// Whether the plugin is about to start.
     pub occasion: Occasion,
+    /// What names meant before.
+    pub names: &'a Names,
 }
 
 /// Why a manifest is resolved.
@@ -56,8 +59,8 @@ pub enum Occasion {
 pub struct Resolved {
     /// What the engine judges by.
     pub policy: Policy,
-    /// The entry point's file, as the kernel will report it when it is executed.
-    pub entry: Entry,
+    /// The entry point's file, as the kernel will report it when it is executed, if it is known.
+    pub entry: Option<Entry>,
     /// What each name of the manifest meant, sorted.
     pub addresses: BTreeMap<String, Vec<IpAddr>>,
 }
@@ -85,7 +88,7 @@ impl Manifest {
     /// When a grant has ended, a protected file is missing or granted under another name, a name
     /// has no address, the entry point cannot be read or does not have the digest declared.
     pub fn resolve(&self, context: &ResolveContext<'_>) -> Result<Resolved, ResolveError> {
-        self.resolve_with(context, &lookup)
+        self.resolve_with(context, &|name| context.names.lookup(name, context.wall))
     }
 
     /// As `resolve`, with another way from names to addresses.
@@ -125,7 +128,7 @@ impl Manifest {
             containment: declared.containment,
             mode: declared.mode,
         };
-        let entry = entry(context.entry, &mounts, &policy)?;
+        let entry = context.entry.map(|path| entry(path, &mounts, &policy)).transpose()?;
         Ok(Resolved { policy, entry, addresses })
     }
 }
@@ -168,8 +171,16 @@ fn expired(declared: &Declared, clock: &Clock, faults: &mut Vec<Fault>) {
     }
 }
 
-fn verify(declared: &Declared, entry: &Path, faults: &mut Vec<Fault>) {
+fn verify(declared: &Declared, entry: Option<&Path>, faults: &mut Vec<Fault>) {
     let Some(At { value: pinned, position }) = declared.plugin.digest else {
+        return;
+    };
+    let Some(entry) = entry else {
+        faults.push(Fault::new(
+            position,
+            "cannot be verified: Picket does not start this plugin and cannot stop it from starting",
+            "remove the digest, or start the plugin with `picket exec`",
+        ));
         return;
     };
     let path = entry.display();
@@ -262,14 +273,4 @@ fn endpoints(
         }));
     }
     rules
-}
-
-/// The addresses of a name, sorted, IPv4-mapped ones as the IPv4 addresses they are.
-fn lookup(name: &str) -> io::Result<Vec<IpAddr>> {
-    let found = (name, 0).to_socket_addrs()?;
-    let addresses: BTreeSet<_> = found.map(|address| address.ip().to_canonical()).collect();
-    if addresses.is_empty() {
-        return Err(io::Error::other("the resolver knows none"));
-    }
-    Ok(addresses.into_iter().collect())
 }

@@ -13,12 +13,12 @@ use std::{
     time::SystemTime,
 };
 
-use picket_engine::{FileId, Notice as EngineNotice, OnExpiry, Policy, SandboxId};
+use picket_engine::{Arrival, FileId, Notice as EngineNotice, OnExpiry, Policy, SandboxId};
 
 use super::{Session, SessionError};
 use crate::{
     clock,
-    manifest::{Manifest, Occasion, ResolveContext, ResolveError},
+    manifest::{Manifest, Names, Occasion, ResolveContext, ResolveError},
     probe::{LoadError, NetworkGuard, SlotError},
     supervisor::{
         CapabilitySet, Confinement, Deadlines, DescriptorError, Exit, LAUNCHER_ARGUMENT,
@@ -76,6 +76,7 @@ pub struct Plugin {
     running: Running,
     policy: Policy,
     program: PathBuf,
+    names: Arc<Names>,
     network: NetworkGuard,
 }
 
@@ -112,6 +113,20 @@ impl Plugin {
         self.running.fd().try_clone_to_owned()
     }
 
+    /// Looks names up again. What comes back asks the system's resolver when it is called, which may take as long as
+    /// that takes: to be called where nobody waits, and its answer put in force with [`Session::renew`].
+    ///
+    /// # Errors
+    /// Of what comes back: a name has no address any more, or the manifest holds no longer on this host.
+    pub fn refresh(
+        &self,
+        manifest: &Arc<Manifest>,
+    ) -> impl FnOnce() -> Result<Policy, ResolveError> + Send + 'static {
+        let (program, names) = (self.program.clone(), Arc::clone(&self.names));
+        let manifest = Arc::clone(manifest);
+        move || Ok(manifest.resolve(&context(&program, Occasion::Refresh, &names))?.policy)
+    }
+
     /// Whether a freeze lasts until a person decides.
     #[must_use]
     pub fn is_held_when_frozen(&self) -> bool {
@@ -133,10 +148,12 @@ impl Session {
     /// # Errors
     /// [`PluginError`]; no instruction of the plugin has run then, and nothing of it stays.
     pub fn start(&mut self, manifest: &Manifest, launch: Launch) -> Result<Plugin, PluginError> {
-        let resolved = manifest.resolve(&context(&launch.program, Occasion::Start))?;
-        let spec = self.spec(manifest, &launch, &resolved.entry.path)?;
+        let names = Arc::new(Names::default());
+        let resolved = manifest.resolve(&context(&launch.program, Occasion::Start, &names))?;
+        let entry = resolved.entry.expect("a resolution with an entry point answers with it");
+        let spec = self.spec(manifest, &launch, &entry.path)?;
         let inherited = inherited(manifest, &launch)?;
-        let policy = Policy { entry: Some(resolved.entry.file), inherited, ..resolved.policy };
+        let policy = Policy { entry: Some(entry.file), inherited, ..resolved.policy };
         let sandbox = Sandbox::create(&self.root, manifest.plugin_name())?;
         let controls = sandbox.containment();
         let network = self.probe.guard_network(Self::open_cgroup(sandbox.path())?)?;
@@ -151,7 +168,7 @@ impl Session {
             )?;
             registered = Some(id);
             self.probe.losses().reset(id).map_err(SlotError::Counters)?;
-            self.watch.register(id, policy.clone(), controls);
+            self.watch.register(id, policy.clone(), Arrival::Gated, controls);
             self.watch.notice(id, EngineNotice::Started);
             Ok(Ready { nonce: frozen.nonce })
         });
@@ -159,7 +176,8 @@ impl Session {
             (Ok(running), Some(id)) => {
                 self.count(self.running + 1);
                 let name = manifest.plugin_name().to_owned();
-                Ok(Plugin { id, name, running, policy, program: launch.program, network })
+                let program = launch.program;
+                Ok(Plugin { id, name, running, policy, program, names, network })
             }
             (Ok(_), None) => unreachable!("a plugin only starts after its preparation"),
             (Err(error), registered) => {
@@ -172,15 +190,14 @@ impl Session {
         }
     }
 
-    /// Looks names up again and puts what changed in force.
+    /// Puts in force what [`Plugin::refresh`] found.
     ///
     /// # Errors
-    /// A name has no address any more, or the rules do not fit; the former rules stay in force.
-    pub fn refresh(&self, manifest: &Manifest, plugin: &mut Plugin) -> Result<(), PluginError> {
-        let resolved = manifest.resolve(&context(&plugin.program, Occasion::Refresh))?;
+    /// The rules do not fit; the former ones stay in force.
+    pub fn renew(&self, plugin: &mut Plugin, found: Policy) -> Result<(), PluginError> {
         // What the plugin was started with stays what it was.
         let inherited = plugin.policy.inherited.clone();
-        let policy = Policy { entry: plugin.policy.entry, inherited, ..resolved.policy };
+        let policy = Policy { entry: plugin.policy.entry, inherited, ..found };
         if policy == plugin.policy {
             return Ok(());
         }
@@ -290,8 +307,9 @@ fn kernel_device(device: u64) -> u64 {
     u64::from(rustix::fs::major(device)) << 20 | u64::from(rustix::fs::minor(device))
 }
 
-fn context(entry: &Path, occasion: Occasion) -> ResolveContext<'_> {
-    ResolveContext { entry, wall: SystemTime::now(), boot: clock::now(), occasion }
+fn context<'a>(entry: &'a Path, occasion: Occasion, names: &'a Names) -> ResolveContext<'a> {
+    let entry = Some(entry);
+    ResolveContext { entry, names, wall: SystemTime::now(), boot: clock::now(), occasion }
 }
 
 /// As `wait` encodes it.

@@ -5,17 +5,22 @@
 //! are counted, and no reader can hold a verdict up.
 
 pub(crate) mod act;
+mod bell;
 mod priority;
+mod tap;
 mod turn;
 
 use std::{
     io,
-    os::fd::{AsRawFd, OwnedFd},
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
 };
 
-use picket_engine::{Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId};
+use bell::Bell;
+use picket_engine::{
+    Arrival, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
+};
+pub use tap::{Passed, Tap};
 use tokio::sync::mpsc as reports;
 
 use crate::{
@@ -78,7 +83,8 @@ pub enum Report {
 
 /// What the loop is asked to do.
 enum Command {
-    Register { sandbox: SandboxId, policy: Box<Policy>, controls: Containment },
+    Tap(tap::Source),
+    Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
     Replace { sandbox: SandboxId, policy: Box<Policy> },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
@@ -89,7 +95,7 @@ enum Command {
 #[derive(Debug)]
 pub struct Watch {
     commands: mpsc::Sender<Command>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -106,7 +112,7 @@ impl Watch {
     ) -> io::Result<(Self, reports::Receiver<Report>)> {
         let (commands, inbox) = mpsc::channel();
         let (outbox, receiver) = reports::channel(REPORTS);
-        let bell = Arc::new(turn::bell()?);
+        let bell = Arc::new(Bell::new()?);
         let parts =
             turn::Parts { rings, slots, losses, metrics, inbox, outbox, bell: Arc::clone(&bell) };
         let thread = thread::Builder::new()
@@ -115,9 +121,24 @@ impl Watch {
         Ok((Self { commands, bell, thread: Some(thread) }, receiver))
     }
 
-    /// Starts judging a sandbox. Nothing of it may run before this returns.
-    pub fn register(&self, sandbox: SandboxId, policy: Policy, controls: Containment) {
-        self.tell(Command::Register { sandbox, policy: Box::new(policy), controls });
+    /// Listens to everything that passes the engine from now on, through a queue of this many. Sandboxes registered
+    /// after this are heard from their first input.
+    #[must_use]
+    pub fn tap(&self, capacity: usize) -> Tap {
+        let (source, tap) = tap::open(capacity);
+        self.tell(Command::Tap(source));
+        tap
+    }
+
+    /// Starts judging a sandbox. Nothing that Picket starts may run before this returns.
+    pub fn register(
+        &self,
+        sandbox: SandboxId,
+        policy: Policy,
+        arrival: Arrival,
+        controls: Containment,
+    ) {
+        self.tell(Command::Register { sandbox, policy: Box::new(policy), arrival, controls });
     }
 
     /// Judges a sandbox by another policy from now on.
@@ -138,7 +159,7 @@ impl Watch {
     /// Commands arrive in order; a loop that is gone has said so with [`Report::Broken`].
     fn tell(&self, command: Command) {
         if self.commands.send(command).is_ok() {
-            turn::ring(self.bell.as_raw_fd());
+            self.bell.ring();
         }
     }
 }

@@ -1,20 +1,19 @@
 //! One turn after the other: commands, records in order, time, receipts.
-#![expect(unsafe_code, reason = "eventfd(2) has no safe wrapper in std")]
 
 use std::{
     collections::BTreeMap,
     io,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
     sync::{Arc, mpsc},
     time::Duration,
 };
 
 use picket_engine::{
-    Effect, Engine, Fact, Input, KernelTime, Narrowing, Notice, Policy, SandboxId, Settings,
+    Arrival, Effect, Engine, Fact, Input, KernelTime, Narrowing, Notice, Policy, SandboxId,
+    Settings,
 };
 use tokio::sync::mpsc as reports;
 
-use super::{Command, Report, act::Steps, priority};
+use super::{Command, Passed, Report, act::Steps, bell::Bell, priority, tap::Source};
 use crate::{
     clock, decode,
     export::Metrics,
@@ -40,7 +39,7 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) inbox: mpsc::Receiver<Command>,
     pub(super) outbox: reports::Sender<Report>,
-    pub(super) bell: Arc<OwnedFd>,
+    pub(super) bell: Arc<Bell>,
 }
 
 /// Runs until told to stop.
@@ -71,6 +70,7 @@ struct Loop {
     judged: BTreeMap<SandboxId, Judged>,
     steps: Steps,
     effects: Vec<Effect>,
+    taps: Vec<Source>,
     batch: Vec<decode::Decoded>,
     last_tick: KernelTime,
     last_count: KernelTime,
@@ -85,6 +85,7 @@ impl Loop {
             judged: BTreeMap::new(),
             steps: Steps::default(),
             effects: Vec::new(),
+            taps: Vec::new(),
             batch: Vec::new(),
             last_tick: now,
             last_count: now,
@@ -110,12 +111,12 @@ impl Loop {
             .rings
             .descriptors()
             .into_iter()
-            .chain([self.parts.bell.as_raw_fd()])
+            .chain([self.parts.bell.descriptor()])
             .map(|fd| poll::entry(fd, libc::POLLIN))
             .collect();
         entries.extend(self.steps.pending_descriptors().map(|fd| poll::entry(fd, libc::POLLPRI)));
         poll::poll(&mut entries, self.steps.patience().unwrap_or(TICK))?;
-        silence(self.parts.bell.as_raw_fd());
+        self.parts.bell.silence();
         Ok(())
     }
 
@@ -124,11 +125,13 @@ impl Loop {
         while let Ok(command) = self.parts.inbox.try_recv() {
             let at = clock::now();
             match command {
-                Command::Register { sandbox, policy, controls } => {
-                    let judged =
-                        Judged { policy: (*policy).clone(), controls, started: false, lost: 0 };
+                Command::Tap(source) => self.taps.push(source),
+                Command::Register { sandbox, policy, arrival, controls } => {
+                    // What was found at work has been running for long.
+                    let started = matches!(arrival, Arrival::Running { .. });
+                    let judged = Judged { policy: (*policy).clone(), controls, started, lost: 0 };
                     self.judged.insert(sandbox, judged);
-                    self.handle(Input::Register { sandbox, policy: *policy, at });
+                    self.handle(Input::Register { sandbox, policy: *policy, arrival, at });
                 }
                 Command::Replace { sandbox, policy } => {
                     if let Some(judged) = self.judged.get_mut(&sandbox) {
@@ -253,9 +256,11 @@ impl Loop {
 
     /// Hands one input to the engine and carries out what it answers.
     fn handle(&mut self, input: Input) {
+        self.taps.retain(|tap| tap.pass(|| Passed::Input(input.clone())));
         self.engine.handle(input, &mut self.effects);
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
+            self.taps.retain(|tap| tap.pass(|| Passed::Effect(effect.clone())));
             self.carry_out(effect);
         }
         self.effects = effects;
@@ -308,28 +313,4 @@ impl super::act::Controls for BTreeMap<SandboxId, Judged> {
     fn controls(&self, sandbox: SandboxId) -> Option<&Containment> {
         self.get(&sandbox).map(|judged| &judged.controls)
     }
-}
-
-/// A descriptor by which other threads wake the loop.
-pub(super) fn bell() -> io::Result<OwnedFd> {
-    // SAFETY: two numbers.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just made, owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Wakes the loop.
-pub(super) fn ring(bell: RawFd) {
-    let one = 1_u64.to_ne_bytes();
-    // SAFETY: eight bytes, as an eventfd wants. It fails only when it is rung already.
-    unsafe { libc::write(bell, one.as_ptr().cast(), one.len()) };
-}
-
-fn silence(bell: RawFd) {
-    let mut count = [0_u8; 8];
-    // SAFETY: eight bytes, as an eventfd wants. It fails only when nobody rang.
-    unsafe { libc::read(bell, count.as_mut_ptr().cast(), count.len()) };
 }

@@ -5,13 +5,14 @@ use std::{
     net::IpAddr,
     os::unix::fs::symlink,
     path::Path,
+    sync::LazyLock,
     time::{Duration, UNIX_EPOCH},
 };
 
 use picket_engine::{AccessSet, FileId, KernelTime, Policy};
 
 use super::super::{
-    Occasion, ResolveContext, ResolveError, Resolved, canonical::canonical, mounts::Mounts,
+    Names, Occasion, ResolveContext, ResolveError, Resolved, canonical::canonical, mounts::Mounts,
 };
 use super::{declaring, parse};
 use crate::document::Digest;
@@ -20,11 +21,13 @@ const TRUE: &str = "/usr/bin/true";
 
 /// 2030-01-01, one hour after boot.
 fn context(occasion: Occasion) -> ResolveContext<'static> {
+    static NAMES: LazyLock<Names> = LazyLock::new(Names::default);
     ResolveContext {
-        entry: Path::new(TRUE),
+        entry: Some(Path::new(TRUE)),
         wall: UNIX_EPOCH + Duration::from_secs(1_893_456_000),
         boot: KernelTime::from_nanos(3_600_000_000_000),
         occasion,
+        names: &NAMES,
     }
 }
 
@@ -293,10 +296,10 @@ fn the_entry_point_must_have_the_digest_of_the_manifest() {
     let digest = Digest::of(b"reviewed");
     let text = format!("version: 1\nplugin: {{ name: p, version: 1, digest: '{digest}' }}\n");
     let manifest = parse(&text).unwrap();
-    let start = ResolveContext { entry: entry.as_ref(), ..context(Occasion::Start) };
-    let resolved = manifest.resolve(&start).unwrap();
+    let start = ResolveContext { entry: Some(entry.as_ref()), ..context(Occasion::Start) };
+    let found = manifest.resolve(&start).unwrap().entry.unwrap();
     let file = Mounts::read().unwrap().identify(entry.as_ref()).unwrap().file;
-    assert_eq!((resolved.entry.file, resolved.entry.declared), (file, false));
+    assert_eq!((found.file, found.declared), (file, false));
     fs::write(&entry, "exchanged").unwrap();
     let error = manifest.resolve(&start).unwrap_err();
     insta::assert_snapshot!(shortened(&error, &play), @r"
@@ -306,17 +309,31 @@ fn the_entry_point_must_have_the_digest_of_the_manifest() {
 }
 
 #[test]
+fn a_digest_of_what_somebody_else_starts_is_an_error_and_not_ignored() {
+    let digest = Digest::of(b"reviewed");
+    let text = format!("version: 1\nplugin: {{ name: p, version: 1, digest: '{digest}' }}\n");
+    let somebody_elses = ResolveContext { entry: None, ..context(Occasion::Start) };
+    let error = parse(&text).unwrap().resolve(&somebody_elses).unwrap_err();
+    insta::assert_snapshot!(shortened(&error, "/-"), @r"
+    plugin.yaml:2:40: cannot be verified: Picket does not start this plugin and cannot stop it from starting
+          = remove the digest, or start the plugin with `picket exec`
+    ");
+    assert!(declaring("").resolve(&somebody_elses).unwrap().entry.is_none());
+}
+
+#[test]
 fn an_entry_point_that_is_not_there_is_an_error() {
-    let start = ResolveContext { entry: "/nonexistent".as_ref(), ..context(Occasion::Start) };
+    let start = ResolveContext { entry: Some("/nonexistent".as_ref()), ..context(Occasion::Start) };
     let error = declaring("").resolve(&start).unwrap_err();
     insta::assert_snapshot!(error, @"/nonexistent: cannot be started: No such file or directory (os error 2)");
 }
 
 #[test]
 fn an_entry_point_that_no_rule_covers_is_told_from_one_that_is() {
-    assert!(!resolve("").unwrap().entry.declared);
-    assert!(resolve("exec: [{ path: /bin/true }]\n").unwrap().entry.declared);
-    assert!(resolve("files: { execute: [/bin/*] }\n").unwrap().entry.declared);
+    let declared = |text| resolve(text).unwrap().entry.unwrap().declared;
+    assert!(!declared(""));
+    assert!(declared("exec: [{ path: /bin/true }]\n"));
+    assert!(declared("files: { execute: [/bin/*] }\n"));
 }
 
 #[test]
