@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod daemon;
 pub mod decode;
 pub mod document;
 pub mod export;

@@ -1,35 +1,19 @@
-//! `picket manifest`: looks at a manifest without starting anything.
+//! `picket manifest explain`.
 
 use std::{io::Write, path::PathBuf};
 
-use clap::{Args, Subcommand};
-
 use super::{exit, words};
-use crate::manifest;
 
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Says in sentences what a manifest allows, groups written out.
-    Explain {
-        /// The manifest.
-        manifest: PathBuf,
-    },
+    /// The manifest.
+    manifest: PathBuf,
 }
 
 pub(super) fn run(arguments: &Arguments) -> exit::Exit {
-    let Command::Explain { manifest } = &arguments.command;
-    let manifest = match manifest::load(manifest) {
+    let manifest = match super::load(&arguments.manifest) {
         Ok(manifest) => manifest,
-        Err(error) => {
-            words::error(&error.to_string());
-            return exit::CONFIGURATION;
-        }
+        Err(exit) => return exit,
     };
     let mut text = String::new();
     let explained = manifest.explain(&mut text).is_ok();
