@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use libc::SIGKILL;
+use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTSTP};
 use picket_tests::wait_until;
 
 use super::plugin::Plugin;
@@ -58,4 +58,35 @@ fn a_picket_whose_launcher_is_killed_ends_the_plugin() {
     assert_eq!(ended.code, 125, "{ended:?}");
     assert!(ended.stderr.contains("the launcher was killed"), "{ended:?}");
     assert!(ended.took < Duration::from_secs(25), "{:?}", ended.took);
+}
+
+/// As any plugin of the same uid could.
+#[test]
+fn a_picket_that_is_stopped_finds_its_plugin_frozen_and_contains_it() {
+    let plugin = Plugin::new().declares("actions: { telemetry: alert }");
+    let run = plugin.start("echo ready; while :; do :; done");
+    run.await_output("ready");
+    let sandbox = run.cgroup();
+    run.signal(SIGSTOP);
+    wait_until("frozen by its launcher", || has_event(&sandbox, "frozen 1"));
+    assert!(has_event(&sandbox, "populated 1"), "frozen, not killed");
+    run.signal(SIGCONT);
+    let ended = run.end();
+    assert_eq!(ended.code, 120, "{ended:?}");
+    let findings = ended.of("finding");
+    assert_eq!(findings.len(), 1, "{ended:?}");
+    assert_eq!(findings[0]["reason"], "unattended", "{ended:?}");
+    assert_eq!(findings[0]["action"], "freeze", "whatever is declared: {ended:?}");
+    let triggers: Vec<_> = ended.of("receipt").iter().map(|one| one["trigger"].clone()).collect();
+    assert_eq!(triggers, ["finding", "lease_expired"], "{ended:?}");
+}
+
+#[test]
+fn the_terminals_stop_key_stops_nothing() {
+    let plugin = Plugin::new();
+    let run = plugin.start("echo ready; while [ ! -e DIRECTORY/go ]; do :; done; exit 3");
+    run.await_output("ready");
+    run.signal(SIGTSTP);
+    plugin.write("go", "");
+    run.end().assert_honest(3);
 }

@@ -318,6 +318,8 @@ pub enum Notice {
         /// What the entry point returned, as `wait` encodes it.
         code: i32,
     },
+    /// Nobody judged the sandbox for a while, and its launcher froze it for that.
+    Unattended,
     /// The launcher is gone while the sandbox lives.
     LauncherLost,
 }

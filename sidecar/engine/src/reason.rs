@@ -55,5 +55,7 @@ closed_enum! {
         KernelSideTampered = "kernel_side_tampered",
         /// The launcher, which holds the sandbox should Picket die, is gone.
         LauncherLost = "launcher_lost",
+        /// Nobody judged the sandbox for a while: Picket was stopped, or starved.
+        Unattended = "unattended",
     }
 }

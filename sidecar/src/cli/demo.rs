@@ -108,7 +108,7 @@ async fn until_end(
                 Event::Notice(who, Notice::Exited(exit)) => scene.remember_end(who, exit),
                 Event::Notice(_, Notice::LauncherLost) => return Err("a launcher was lost".to_owned()),
                 Event::Blind => return Err("the watch loop is gone".to_owned()),
-                Event::Report(_) => {}
+                Event::Report(_) | Event::Notice(_, Notice::Unattended) => {}
             },
             Some((role, line)) = scene.next_line() => {
                 stage.narrator.said(role.name(), &words::text(line.as_bytes()));

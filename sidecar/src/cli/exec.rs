@@ -156,6 +156,8 @@ async fn follow(
             event = stage.next() => match event {
                 Event::Notice(_, Notice::Exited(exit)) => return Ending::Exited(exit),
                 Event::Notice(_, Notice::LauncherLost) => return Ending::LauncherLost,
+                // Judged by the engine, and told as its finding.
+                Event::Notice(_, Notice::Unattended) => {}
                 Event::Blind => return Ending::Blind,
                 Event::Report(Report::Receipt { contain, outcome: Outcome::Done, .. })
                     if contain.step == Step::Freeze && is_held(stage, id, contain.because.action) =>

@@ -1,4 +1,4 @@
-//! Signals that ask Picket to end. Listened to before anything exists that a signal would leave behind.
+//! Signals that ask Picket to end, and the one that it must not obey. Listened to before anything exists that a signal would leave behind.
 
 use std::io;
 
@@ -14,6 +14,9 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
+        // Ctrl-Z would stop Picket and not the plugin, which would be frozen for being unattended. Listening takes the
+        // place of stopping, for as long as the process lives.
+        drop(signal(SignalKind::from_raw(libc::SIGTSTP))?);
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

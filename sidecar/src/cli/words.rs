@@ -28,6 +28,9 @@ fn deed(deed: &Deed) -> String {
         Deed::Fact(fact) => self::fact(fact),
         Deed::Lost(count) => format!("{count} of its events were lost"),
         Deed::Tampered(what) => format!("the kernel side was tampered with ({})", what.as_str()),
+        Deed::Unattended => {
+            "Picket was stopped or starved, and its launcher froze it meanwhile".to_owned()
+        }
         Deed::LauncherLost => "its launcher is gone".to_owned(),
     }
 }

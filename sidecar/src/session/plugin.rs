@@ -214,6 +214,7 @@ impl Session {
             plugin.id,
             match notice {
                 Notice::Exited(exit) => EngineNotice::Exited { code: wait_status(exit) },
+                Notice::Unattended => EngineNotice::Unattended,
                 Notice::LauncherLost => EngineNotice::LauncherLost,
             },
         );

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::pulse::Pulse;
 use super::sys;
 
 /// What the kernel says about the processes in a sandbox.
@@ -101,27 +102,43 @@ impl Controls {
 ///
 /// After the sandbox is removed every call says so with an error.
 #[derive(Clone, Debug)]
-pub struct Containment(pub(super) Arc<Controls>);
+pub struct Containment {
+    controls: Arc<Controls>,
+    /// Where the sandbox's guard listens, if it has one.
+    pulse: Option<Arc<Pulse>>,
+}
 
 impl Containment {
+    pub(super) fn new(controls: Arc<Controls>, pulse: Option<Arc<Pulse>>) -> Self {
+        Self { controls, pulse }
+    }
+
+    /// Says that somebody judges the sandbox: to be said every [`super::BEAT`], and to its guard it is the difference
+    /// between a Picket that is stopped and one that has nothing to do.
+    pub fn beat(&self) {
+        if let Some(pulse) = &self.pulse {
+            pulse.beat();
+        }
+    }
+
     /// Tells the kernel to freeze every process. Done when [`Containment::state`] says so.
     pub fn freeze(&self) -> io::Result<()> {
-        self.0.freeze()
+        self.controls.freeze()
     }
 
     /// Kills every process, frozen ones too. Done when the state is no longer populated.
     pub fn kill(&self) -> io::Result<()> {
-        self.0.kill()
+        self.controls.kill()
     }
 
     /// What the kernel says now.
     pub fn state(&self) -> io::Result<SandboxState> {
-        self.0.state()
+        self.controls.state()
     }
 
     /// To be polled for `POLLPRI`: ready when the state differs from the one read last.
     pub fn events_fd(&self) -> BorrowedFd<'_> {
-        self.0.events()
+        self.controls.events()
     }
 }
 

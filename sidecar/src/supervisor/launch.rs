@@ -119,6 +119,7 @@ pub fn launch(sandbox: Sandbox, spec: &LaunchSpec) -> Result<FrozenChild, Launch
         freeze,
         kill,
         events,
+        sandbox.pulse().descriptor(),
         directory.as_fd(),
         childs_status.as_fd(),
     ];
@@ -229,7 +230,7 @@ fn numbers(descriptors: &[PassedDescriptor]) -> Result<Vec<i32>, LaunchError> {
         return Err(LaunchError::Descriptors { why: "a number is declared twice" });
     }
     if channel::MAX_DESCRIPTORS < numbers.len() + super::launcher::OWN_DESCRIPTORS {
-        return Err(LaunchError::Descriptors { why: "there are more than 245 of them" });
+        return Err(LaunchError::Descriptors { why: "there are more than 244 of them" });
     }
     Ok(numbers)
 }

@@ -18,6 +18,7 @@ pub mod launcher;
 mod mounts;
 mod paths;
 mod proc_status;
+mod pulse;
 mod running;
 mod sandbox;
 mod spec;
@@ -31,6 +32,7 @@ pub use self::cgroup::{CgroupError, CgroupRoot};
 pub use self::controls::{Containment, SandboxState};
 pub use self::gate::{GateRefusal, inspect};
 pub use self::launch::{FrozenChild, LaunchError, launch};
+pub use self::pulse::BEAT;
 pub use self::running::{Exit, Notice, Running};
 pub use self::sandbox::{Sandbox, SandboxError};
 pub use self::spec::{

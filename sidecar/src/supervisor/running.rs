@@ -24,6 +24,8 @@ pub enum Exit {
 pub enum Notice {
     /// The plugin's first process has ended. Others of its processes may live on.
     Exited(Exit),
+    /// Picket did not judge for a while (it was stopped, or starved), and the launcher froze the sandbox for it.
+    Unattended,
     /// The launcher is gone: nobody would freeze the sandbox if Picket died now.
     LauncherLost,
 }
@@ -97,6 +99,7 @@ impl Running {
             Report::Exited { ending: Ending::Signal(signal), .. } => {
                 Notice::Exited(Exit::Signal(signal))
             }
+            Report::Unattended => Notice::Unattended,
             Report::Failed { .. } | Report::Cloned { .. } => self.lose(),
         }
     }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::cgroup::{self, CgroupError, CgroupRoot};
 use super::controls::{Containment, Controls, SandboxState};
+use super::pulse::Pulse;
 use super::{sweep, sys};
 
 /// How long a dropped sandbox may take to die. Killing 300 churning processes was measured at
@@ -67,6 +68,7 @@ pub struct Sandbox {
     id: u64,
     lock: File,
     controls: Arc<Controls>,
+    pulse: Arc<Pulse>,
     removed: bool,
 }
 
@@ -99,12 +101,14 @@ impl Sandbox {
         cgroup::check_controls(&path)?;
         let controls = Controls::open(&path).map_err(refused(&path, "opening its controls"))?;
         let controls = Arc::new(controls);
+        let pulse = Pulse::new().map_err(refused(&path, "making its pulse"))?;
         let sandbox = Self {
             name_in_proc: root.name_in_proc(name),
             path,
             id,
             lock,
             controls,
+            pulse: Arc::new(pulse),
             removed: false,
         };
         sandbox.freeze()?;
@@ -149,7 +153,7 @@ impl Sandbox {
 
     /// The means to contain it, for the watch loop. They outlive the sandbox harmlessly.
     pub fn containment(&self) -> Containment {
-        Containment(Arc::clone(&self.controls))
+        Containment::new(Arc::clone(&self.controls), Some(Arc::clone(&self.pulse)))
     }
 
     /// Waits until the kernel confirms a state; `None` when the deadline came first.
@@ -179,6 +183,10 @@ impl Sandbox {
         } else {
             Err(SandboxError::StillPopulated { path: self.path.clone(), waited: within })
         }
+    }
+
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     pub(super) fn controls(&self) -> &Controls {

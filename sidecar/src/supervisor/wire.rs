@@ -16,7 +16,7 @@ use super::spec::Confinement;
 use super::sys::process::Ending;
 
 /// First bytes of the instructions: name and layout version.
-const MARK: &[u8] = b"picket launch 1";
+const MARK: &[u8] = b"picket launch 2";
 /// More than `ARG_MAX` allows an exec to carry.
 pub(super) const MAX_INSTRUCTIONS: usize = 16 << 20;
 
@@ -188,6 +188,8 @@ pub(super) enum Report {
     Cloned { child: u32 },
     /// The child is gone.
     Exited { ending: Ending, executed: bool },
+    /// Picket gave no sign of life for a while, so the sandbox was frozen.
+    Unattended,
 }
 
 impl Report {
@@ -201,6 +203,7 @@ impl Report {
             Self::Exited { ending: Ending::Signal(signal), executed } => {
                 (b'S', u8::from(executed), signal)
             }
+            Self::Unattended => (b'U', 0, 0),
         };
         [&[tag, detail][..], &value.to_le_bytes()].concat()
     }
@@ -217,6 +220,7 @@ impl Report {
             b'C' => Ok(Self::Cloned { child: value.cast_unsigned() }),
             b'E' => Ok(Self::Exited { ending: Ending::Code(value), executed }),
             b'S' => Ok(Self::Exited { ending: Ending::Signal(value), executed }),
+            b'U' => Ok(Self::Unattended),
             _ => Err(Malformed),
         }
     }

@@ -19,11 +19,11 @@ use crate::{
     export::Metrics,
     poll,
     probe::{Losses, Rings, Slots},
-    supervisor::Containment,
+    supervisor::{BEAT, Containment},
 };
 
-/// Leases and grants run out to this precision.
-const TICK: Duration = Duration::from_millis(250);
+/// Leases and grants run out to this precision, and the guards hear that somebody judges.
+const TICK: Duration = BEAT;
 
 /// Counters are read this often.
 const COUNT: Duration = Duration::from_secs(1);
@@ -130,6 +130,7 @@ impl Loop {
                     // What was found at work has been running for long.
                     let started = matches!(arrival, Arrival::Running { .. });
                     let judged = Judged { policy: (*policy).clone(), controls, started, lost: 0 };
+                    judged.controls.beat();
                     self.judged.insert(sandbox, judged);
                     self.handle(Input::Register { sandbox, policy: *policy, arrival, at });
                 }
@@ -223,6 +224,7 @@ impl Loop {
         let at = clock::now();
         if TICK <= at.duration_since(self.last_tick) {
             self.last_tick = at;
+            self.judged.values().for_each(|judged| judged.controls.beat());
             self.handle(Input::Tick { at });
         }
         if COUNT <= at.duration_since(self.last_count) {

@@ -17,6 +17,7 @@ fn inputs_about_unknown_sandboxes_are_ignored_and_counted() {
         Input::Loss { sandbox: SANDBOX, lost: 1, at: ms(1) },
         Input::Tampered { sandbox: Some(SANDBOX), tampering: Tampering::PinRemoved, at: ms(1) },
         notice(ms(1), Notice::LauncherLost),
+        notice(ms(1), Notice::Unattended),
         receipt(ms(1), Step::Freeze, Outcome::Done),
         Input::Unregister { sandbox: SANDBOX, at: ms(1) },
     ];
@@ -203,7 +204,8 @@ fn any_arrival() -> impl Strategy<Value = Arrival> {
 fn any_input(n_sandboxes: u32) -> impl Strategy<Value = Input> {
     let id = move || (0..n_sandboxes).prop_map(sandbox);
     let at = || (0_u64..60_000).prop_map(ms);
-    let notices = [Notice::Started, Notice::Exited { code: 0 }, Notice::LauncherLost];
+    let notices =
+        [Notice::Started, Notice::Exited { code: 0 }, Notice::Unattended, Notice::LauncherLost];
     prop_oneof![
         12 => (id(), 100_u32..104, at(), any_fact())
             .prop_map(|(id, tgid, at, fact)| event_of(id, tgid, at, fact)),

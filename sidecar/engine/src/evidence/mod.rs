@@ -55,6 +55,8 @@ pub enum Deed {
     Lost(u64),
     /// Somebody interfered with the kernel side.
     Tampered(Tampering),
+    /// Nobody judged the sandbox for a while.
+    Unattended,
     /// The launcher is gone.
     LauncherLost,
 }

@@ -205,12 +205,15 @@ impl Sandbox {
             Notice::Started => {}
             // No reason to contain less: a child that outlives the entry point is still watched.
             Notice::Exited { .. } => self.ended = true,
+            Notice::Unattended => {
+                let offence = Offence::new(Capability::Telemetry, Reason::Unattended);
+                self.offend(offence, Source::outside(at), Deed::Unattended, settings, effects);
+            }
             // Its work is done, and its end is part of the end.
             Notice::LauncherLost if self.ended => {}
             Notice::LauncherLost => {
                 let offence = Offence::new(Capability::Telemetry, Reason::LauncherLost);
-                let source = Source::outside(at);
-                self.offend(offence, source, Deed::LauncherLost, settings, effects);
+                self.offend(offence, Source::outside(at), Deed::LauncherLost, settings, effects);
             }
         }
     }

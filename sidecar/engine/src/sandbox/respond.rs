@@ -60,7 +60,9 @@ impl Sandbox {
         if said {
             let declared = match &deed {
                 Deed::Fact(fact) => declared::nearest(&self.context(at), fact, offence),
-                Deed::Lost(_) | Deed::Tampered(_) | Deed::LauncherLost => Declared::Nothing,
+                Deed::Lost(_) | Deed::Tampered(_) | Deed::Unattended | Deed::LauncherLost => {
+                    Declared::Nothing
+                }
             };
             effects.push(Effect::Finding(Finding {
                 sandbox,
@@ -76,11 +78,14 @@ impl Sandbox {
         effects.append(&mut steps);
     }
 
-    /// The declared action, but never less than a freeze for what nobody watches or holds any more.
+    /// The declared action, but never less than a freeze for what nobody watches or holds any more,
+    /// or what could have had a hand in not being watched.
     fn action(&self, offence: Offence) -> Action {
         let declared = self.policy.actions.get(offence.capability);
         let at_least = match (offence.capability, offence.reason) {
-            (Capability::Escape, _) | (_, Reason::LauncherLost) => Action::Freeze,
+            (Capability::Escape, _) | (_, Reason::LauncherLost | Reason::Unattended) => {
+                Action::Freeze
+            }
             _ => Action::Alert,
         };
         declared.max(at_least)

@@ -57,7 +57,7 @@ fn the_action_is_the_one_declared_for_the_capability() {
 }
 
 #[test]
-fn an_escape_and_a_lost_launcher_freeze_even_where_an_alert_is_declared() {
+fn an_escape_a_lost_launcher_and_a_silent_picket_freeze_even_where_an_alert_is_declared() {
     let mut policy = declared();
     for capability in Capability::ALL {
         policy.actions = policy.actions.with(*capability, Action::Alert);
@@ -67,10 +67,13 @@ fn an_escape_and_a_lost_launcher_freeze_even_where_an_alert_is_declared() {
         let told = first_effects(&policy, fact);
         assert_eq!(told[1], std::format!("finding #1 escape {reason} freeze"));
     }
-    assert_eq!(
-        Bench::running(policy).tell(notice(ms(20), Notice::LauncherLost)),
-        ["opened #1", "finding #1 telemetry launcher_lost freeze", "contain: freeze #1 finding 1",]
-    );
+    for (heard, reason) in
+        [(Notice::LauncherLost, "launcher_lost"), (Notice::Unattended, "unattended")]
+    {
+        let told = Bench::running(policy.clone()).tell(notice(ms(20), heard));
+        assert_eq!(told[1], std::format!("finding #1 telemetry {reason} freeze"));
+        assert_eq!(told[2], "contain: freeze #1 finding 1");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::super::controls::Controls;
 use super::super::proc_status::Stat;
+use super::super::pulse::{LOOK, Listening, Pulse};
 use super::super::sweep;
 use super::super::sys::{self, channel, process};
 use super::super::wire::{Report, Word};
@@ -30,15 +31,24 @@ enum Relief {
     Orphaned { started: bool },
 }
 
+/// What a guard was given by Picket.
+pub(super) struct Belongings {
+    pub(super) picket: OwnedFd,
+    pub(super) controls: Controls,
+    pub(super) pulse: Pulse,
+    /// Held for as long as somebody answers for the sandbox.
+    pub(super) lock: OwnedFd,
+}
+
 /// The guard of one sandbox.
 pub(super) struct Guard {
     child: Option<u32>,
     child_handle: OwnedFd,
     picket: OwnedFd,
     controls: Controls,
+    pulse: Pulse,
     sandbox: PathBuf,
     orphan: Duration,
-    /// Held for as long as somebody answers for the sandbox.
     _lock: OwnedFd,
 }
 
@@ -46,12 +56,11 @@ impl Guard {
     /// Makes this process a guard: without privileges, and out of the plugin's reach.
     pub(super) fn new(
         child: u32,
-        picket: OwnedFd,
-        lock: OwnedFd,
-        controls: Controls,
+        belongings: Belongings,
         sandbox: PathBuf,
         orphan: Duration,
     ) -> io::Result<Self> {
+        let Belongings { picket, controls, pulse, lock } = belongings;
         // The number cannot come to mean another process: only this one can reap the child.
         let child_handle = process::pidfd(child)?;
         // The effective uid stays, so that the cgroup can be removed at the end.
@@ -65,6 +74,7 @@ impl Guard {
             child_handle,
             picket,
             controls,
+            pulse,
             sandbox,
             orphan,
             _lock: lock,
@@ -85,15 +95,29 @@ impl Guard {
 
     fn attend(&mut self, control: BorrowedFd<'_>) -> Relief {
         let mut started = false;
+        let mut listening = Listening::default();
+        let mut look = Instant::now() + LOOK;
+        // A Picket that stays silent for as long as a dead one is waited for is as good as dead.
+        let mut patience = None;
         loop {
             let mut watched = vec![(control, libc::POLLIN), (self.picket.as_fd(), libc::POLLIN)];
             if self.child.is_some() {
                 watched.push((self.child_handle.as_fd(), libc::POLLIN));
             }
             // Without eyes there is nothing to wait for: as if Picket were gone.
-            let Ok(ready) = sys::poll(&watched, None) else {
+            let Ok(ready) = sys::poll(&watched, Some(look)) else {
                 return Relief::Orphaned { started };
             };
+            if look <= Instant::now() {
+                look = Instant::now() + LOOK;
+                if listening.falls_silent(self.pulse.look()) {
+                    self.stop_unattended(control);
+                    patience = Some(Instant::now() + self.orphan);
+                }
+                if listening.is_silent() && patience.is_some_and(|end| end <= Instant::now()) {
+                    return Relief::Orphaned { started };
+                }
+            }
             let is_ready = |index: usize| ready.get(index).is_some_and(|&events| events != 0);
             if is_ready(2) {
                 self.report_end(control);
@@ -109,6 +133,13 @@ impl Guard {
                 return Relief::Orphaned { started };
             }
         }
+    }
+
+    /// Picket lives and does not judge: what would be done when it is dead, but for the end.
+    fn stop_unattended(&self, control: BorrowedFd<'_>) {
+        // Failures have nobody to go to; what can be done about them is what the next look does.
+        drop(self.controls.freeze());
+        drop(channel::send(control, &Report::Unattended.encode(), &[]));
     }
 
     fn report_end(&mut self, control: BorrowedFd<'_>) {

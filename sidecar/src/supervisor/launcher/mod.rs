@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use self::guard::Guard;
 use super::controls::Controls;
 use super::paths;
+use super::pulse::Pulse;
 use super::sys::channel::MAX_MESSAGE;
 use super::sys::process::{self, Birth};
 use super::sys::{self, channel};
@@ -70,13 +71,14 @@ struct Parcel {
     picket: OwnedFd,
     lock: OwnedFd,
     controls: Controls,
+    pulse: Pulse,
     directory: OwnedFd,
     status: OwnedFd,
     declared: Vec<OwnedFd>,
 }
 
 /// How many descriptors come before the declared ones.
-pub(super) const OWN_DESCRIPTORS: usize = 8;
+pub(super) const OWN_DESCRIPTORS: usize = 9;
 
 /// Runs the launcher. To be called first thing in `main`, while the process has one thread.
 pub fn main() -> ExitCode {
@@ -136,7 +138,7 @@ fn start(control: &OwnedFd) -> Result<Option<(Guard, u32)>, Fault> {
     let Some((instructions, parcel)) = receive(control).during(Step::Instructions)? else {
         return Ok(None);
     };
-    let Parcel { picket, lock, controls, directory, status, declared } = parcel;
+    let Parcel { picket, lock, controls, pulse, directory, status, declared } = parcel;
     let (answers, report) = io::pipe().during(Step::Fork)?;
     let guard_pid = std::process::id();
     let reducer = match process::fork().during(Step::Fork)? {
@@ -158,10 +160,11 @@ fn start(control: &OwnedFd) -> Result<Option<(Guard, u32)>, Fault> {
         Report::Failed { step, errno } => {
             return Err(Fault { step, source: io::Error::from_raw_os_error(errno) });
         }
-        Report::Exited { .. } => return Err(Malformed).during(Step::Reducer),
+        Report::Exited { .. } | Report::Unattended => return Err(Malformed).during(Step::Reducer),
     };
     let sandbox = PathBuf::from(paths::from_c(&instructions.sandbox));
-    let guard = Guard::new(child, picket, lock, controls, sandbox, instructions.orphan);
+    let belongings = guard::Belongings { picket, controls, pulse, lock };
+    let guard = Guard::new(child, belongings, sandbox, instructions.orphan);
     Ok(Some((guard.during(Step::Guard)?, child)))
 }
 
@@ -175,6 +178,7 @@ fn receive(control: &OwnedFd) -> io::Result<Option<(Instructions, Parcel)>> {
     let picket = next()?;
     let lock = next()?;
     let controls = Controls::from_descriptors([next()?, next()?, next()?]);
+    let pulse = Pulse::from_descriptor(next()?);
     let directory = next()?;
     let status = next()?;
     let declared: Vec<OwnedFd> = rest.collect();
@@ -182,7 +186,7 @@ fn receive(control: &OwnedFd) -> io::Result<Option<(Instructions, Parcel)>> {
     if instructions.numbers.len() != declared.len() {
         return Err(Malformed.into());
     }
-    Ok(Some((instructions, Parcel { picket, lock, controls, directory, status, declared })))
+    Ok(Some((instructions, Parcel { picket, lock, controls, pulse, directory, status, declared })))
 }
 
 /// Reads what the reducer has to say; `None` when Picket died first, in which case the reducer

@@ -113,6 +113,20 @@ pub(super) fn close_range(first: u32, last: u32) -> io::Result<()> {
     checked(unsafe { libc::close_range(first, last, 0) }).map(drop)
 }
 
+/// A counter that adds up what is written and is read without waiting.
+pub(super) fn counter() -> io::Result<OwnedFd> {
+    // SAFETY: two numbers.
+    checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }).map(owned)
+}
+
+/// Empties a counter; whether anything was in it.
+pub(super) fn take_count(counter: BorrowedFd<'_>) -> bool {
+    let mut count = [0_u8; 8];
+    // SAFETY: eight writable bytes, as the counter wants.
+    let read = unsafe { libc::read(counter.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    0 < read
+}
+
 /// Writes a few bytes without allocating; what cannot be written is lost.
 pub(super) fn write_all(file: BorrowedFd<'_>, bytes: &[u8]) {
     // Short enough for a pipe to take whole.

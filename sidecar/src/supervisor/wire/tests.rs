@@ -45,7 +45,7 @@ fn every_report_arrives_as_it_was_sent() {
         .into_iter()
         .flat_map(|ending| [true, false].map(|executed| Report::Exited { ending, executed }));
     let failures = Step::ALL.map(|step| Report::Failed { step, errno: 13 });
-    let cloned = [Report::Cloned { child: 4_194_304 }];
+    let cloned = [Report::Cloned { child: 4_194_304 }, Report::Unattended];
     for report in exits.chain(failures).chain(cloned) {
         assert_eq!(Report::decode(&report.encode()), Ok(report));
     }
