@@ -4,7 +4,11 @@
 //! Debian's essential packages: the plugins are lines of `dash` and `perl`.
 
 #[cfg(test)]
+mod bad;
+#[cfg(test)]
 mod codes;
+#[cfg(test)]
+mod configs;
 #[cfg(test)]
 mod death;
 #[cfg(test)]

@@ -10,7 +10,9 @@ pub(super) struct Exit(u8);
 pub(super) const SUCCESS: Exit = Exit(0);
 /// Anything that has no code of its own.
 pub(super) const FAILURE: Exit = Exit(1);
-/// The command line or the manifest is wrong; nothing was started.
+/// `manifest lint`: the manifests are good, and something in them may not be meant.
+pub(super) const WARNINGS: Exit = Exit(3);
+/// The command line, the configuration or the manifest is wrong; nothing was started.
 pub(super) const CONFIGURATION: Exit = Exit(64);
 /// `exec`: Picket stopped the plugin.
 pub(super) const CONTAINED: Exit = Exit(120);

@@ -1,11 +1,13 @@
 //! The command line: what each subcommand does is in the file of its name.
 
+mod config;
 mod demo;
 mod exec;
 mod exit;
 mod follow;
 mod manifest;
 mod narrate;
+mod problems;
 mod signals;
 mod words;
 
@@ -32,6 +34,8 @@ enum Command {
     Exec(exec::Arguments),
     /// Shows an honest and three rogue plugins on real processes.
     Demo(demo::Arguments),
+    /// Looks at the daemon's configuration without starting anything.
+    Config(config::Arguments),
     /// Looks at a manifest without starting anything.
     Manifest(manifest::Arguments),
 }
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Exec(arguments) => exec::run(arguments).into(),
         Command::Demo(arguments) => demo::run(&arguments).into(),
+        Command::Config(arguments) => config::run(&arguments).into(),
         Command::Manifest(arguments) => manifest::run(&arguments).into(),
     }
 }

@@ -13,6 +13,7 @@
 mod error;
 mod faults;
 pub(crate) mod hints;
+pub(crate) mod json_schema;
 mod source;
 mod syntax;
 pub(crate) mod values;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 pub use error::DocumentError;
 pub(crate) use faults::{Faults, Once};
-pub(crate) use source::{At, Fault, Source};
+pub(crate) use source::{At, Fault, Source, quoted};
 pub use source::{Position, Problem, Report};
 pub use values::Digest;
 pub(crate) use values::Fix;

@@ -5,7 +5,10 @@
 
 use std::{borrow::Cow, fmt};
 
+use serde::de::DeserializeOwned;
 use serde_saphyr::{Location, Spanned};
+
+use super::{Kind, syntax};
 
 /// How many complaints are printed; a file with more is broken in one way, many times.
 const SHOWN: usize = 40;
@@ -87,6 +90,11 @@ impl Source {
         Self { name, text }
     }
 
+    /// The document in the text, which was accepted before.
+    pub(crate) fn reread<T: DeserializeOwned>(&self, kind: &Kind) -> Option<T> {
+        syntax::document(kind, &self.text).ok()
+    }
+
     /// Puts the complaints in the order of the file, each with its line.
     pub(crate) fn report(&self, mut faults: Vec<Fault>) -> Report {
         faults.sort_by_key(|fault| fault.position);
@@ -96,10 +104,10 @@ impl Source {
             (!line.trim().is_empty()).then(|| cropped(line, position))
         };
         let mut problems = Vec::new();
-        for Fault { position, message, hint } in faults {
+        for Fault { position, message, hint, warning } in faults {
             // What is not printed needs no line; finding a place in one takes its length.
             let shown = if problems.len() < SHOWN { line(position) } else { None };
-            problems.push(Problem { position, message, hint, shown });
+            problems.push(Problem { position, message, hint, warning, shown });
         }
         Report { file: self.name.clone(), problems }
     }
@@ -111,6 +119,8 @@ pub(crate) struct Fault {
     pub(crate) position: Position,
     pub(crate) message: String,
     pub(crate) hint: String,
+    /// What kind of warning it is; `None`: it is an error.
+    pub(crate) warning: Option<&'static str>,
 }
 
 impl Fault {
@@ -119,7 +129,17 @@ impl Fault {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { position, message: message.into(), hint: hint.into() }
+        Self { position, message: message.into(), hint: hint.into(), warning: None }
+    }
+
+    /// What is accepted, and perhaps not meant. The name of its kind is stable.
+    pub(crate) fn warning(
+        kind: &'static str,
+        position: Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { warning: Some(kind), ..Self::new(position, message, hint) }
     }
 }
 
@@ -129,6 +149,7 @@ pub struct Problem {
     position: Position,
     message: String,
     hint: String,
+    warning: Option<&'static str>,
     /// The line of the file with the place marked; none where the line is empty or never printed.
     shown: Option<String>,
 }
@@ -148,6 +169,11 @@ impl Problem {
     pub fn hint(&self) -> &str {
         &self.hint
     }
+
+    /// The stable name of this kind of warning; `None` for an error.
+    pub fn warning(&self) -> Option<&'static str> {
+        self.warning
+    }
 }
 
 /// All that is wrong with a file, in its order.
@@ -160,6 +186,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// What the file was called.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// The complaints, at least one.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -174,7 +205,11 @@ impl fmt::Display for Report {
             }
             let Position { line, column, .. } = problem.position;
             let message = visible(&short(&problem.message));
-            write!(f, "{}:{line}:{column}: {message}", visible(&self.file))?;
+            write!(f, "{}:{line}:{column}: ", visible(&self.file))?;
+            if let Some(kind) = problem.warning {
+                write!(f, "warning ({kind}): ")?;
+            }
+            f.write_str(&message)?;
             if let Some(shown) = &problem.shown {
                 write!(f, "\n{shown}")?;
             }
@@ -185,6 +220,21 @@ impl fmt::Display for Report {
             _ => Ok(()),
         }
     }
+}
+
+/// Text as a YAML scalar in quotes, everything a reader would not see written as an escape.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\t' | '\n' | '\r' => quoted.extend(c.escape_default()),
+            c if deceives(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The part of a line around a place, with the place marked below it.

@@ -6,7 +6,7 @@
 mod calls;
 mod network;
 mod paths;
-mod rest;
+pub(super) mod rest;
 
 use super::{declared::Declared, schema::Document};
 use crate::document::{Fault, Faults};
@@ -35,7 +35,7 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     let calls = calls::calls(document.syscalls, faults);
     let capabilities = calls::capabilities(&document.capabilities, faults);
     let max_processes = rest::processes(&document.processes, faults);
-    let descriptors = rest::descriptors(document.descriptors.as_deref(), faults);
+    let descriptors = rest::descriptors(document.descriptors.as_ref(), faults);
     let resources = rest::resources(&document.resources, faults);
     let reports = rest::reports(&document.reports, faults);
     let actions = rest::actions(&document.actions, faults);

@@ -62,7 +62,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) processes: Processes,
     #[serde(default, deserialize_with = "given")]
-    pub(super) descriptors: Option<Vec<Text>>,
+    pub(super) descriptors: Option<At<Vec<Text>>>,
     #[serde(default)]
     pub(super) resources: Resources,
     #[serde(default)]

@@ -4,6 +4,7 @@ mod accepted;
 mod machine;
 mod properties;
 mod refused;
+mod schema;
 mod tables;
 
 use super::Manifest;
@@ -12,8 +13,13 @@ use crate::document::DocumentError;
 /// A manifest that declares nothing, for tests to add to.
 const NOTHING: &str = "version: 1\nplugin: { name: p, version: 1 }\n";
 
+/// Every manifest of these tests that is accepted is accepted by the JSON Schema, too.
 fn parse(text: &str) -> Result<Manifest, DocumentError> {
-    Manifest::parse("plugin.yaml", text.as_bytes())
+    let parsed = Manifest::parse("plugin.yaml", text.as_bytes());
+    if parsed.is_ok() {
+        assert_eq!(schema::faults(text.as_bytes()), Some(Vec::new()), "{text}");
+    }
+    parsed
 }
 
 /// A manifest that declares nothing but `text`.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::mounts::{self, Mount};
 
 /// Directory below the cgroup2 mount that holds every sandbox of every Picket on the host.
-const HOME: &str = "picket";
+pub const HOME: &str = "picket";
 
 /// Why no sandbox can live on this host.
 #[derive(Debug, thiserror::Error)]

@@ -28,7 +28,7 @@ mod sys;
 mod wire;
 
 pub use self::capabilities::CapabilitySet;
-pub use self::cgroup::{CgroupError, CgroupRoot};
+pub use self::cgroup::{CgroupError, CgroupRoot, HOME as CGROUP_HOME};
 pub use self::controls::{Containment, SandboxState};
 pub use self::gate::{GateRefusal, inspect};
 pub use self::launch::{FrozenChild, LaunchError, launch};

@@ -5,6 +5,7 @@
 //! special. A pattern is therefore stars between fixed blocks twice over: segments of a path, and
 //! bytes of a segment; [`Starred`] is that shape, matched without backtracking.
 
+mod covers;
 mod error;
 mod parse;
 mod starred;

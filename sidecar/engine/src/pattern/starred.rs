@@ -32,6 +32,11 @@ impl<T> Starred<T> {
         &self.head
     }
 
+    /// The block after each star.
+    pub(super) fn tails(&self) -> &[Vec<T>] {
+        &self.tails
+    }
+
     /// Everything, when there is no star.
     pub(super) fn literal(&self) -> Option<&[T]> {
         self.tails.is_empty().then_some(&self.head)

@@ -165,6 +165,34 @@ fn in_an_argument_a_slash_is_a_byte_like_any_other() {
     assert!(ArgPattern::parse("\\").is_err() && ArgPattern::parse("a\0").is_err());
 }
 
+#[test]
+fn a_pattern_covers_what_means_no_more_than_it_does() {
+    let covers = |one: &str, other: &str| parse(one).covers(&parse(other));
+    for (wide, narrow) in [
+        ("/**", "/"),
+        ("/**", "/a/*/**"),
+        ("/a/**", "/a"),
+        ("/a/**", "/a/*.so"),
+        ("/a/*", "/a/b*c"),
+        ("/*/x", "/*a/x"),
+        ("/a*b*", "/ab*"),
+        ("/**/x", "/a/**/x"),
+        (r"/a/*", r"/a/\*"),
+    ] {
+        assert!(covers(wide, narrow), "{wide} should cover {narrow}");
+        assert!(!covers(narrow, wide), "{narrow} should not cover {wide}");
+        assert!(covers(wide, wide) && covers(narrow, narrow));
+    }
+    for (one, other) in
+        [("/a/*", "/a/**"), ("/a*", "/*a"), ("/*/**", "/**"), ("/a", "/b"), (r"/\*", "/*")]
+    {
+        assert!(!covers(one, other), "{one} should not cover {other}");
+    }
+    let argument = |text: &str| ArgPattern::parse(text).unwrap();
+    assert!(argument("*").covers(&argument("/a/*")) && argument("--*").covers(&argument("--x=*")));
+    assert!(!argument("--x").covers(&argument("--x*")) && !argument("").covers(&argument("*")));
+}
+
 /// Counts comparisons of one match of `n` stars against a text that defeats each of them late.
 #[test]
 fn no_pattern_costs_more_than_its_length_times_the_texts() {
@@ -250,6 +278,30 @@ proptest! {
         // An empty run can leave a segment empty; then there is no such path.
         prop_assume!(!path.contains("//") && (path == source || !path.ends_with('/')));
         prop_assert!(parse(&source).matches(path.as_bytes()), "{} {}", source, path);
+    }
+
+    #[test]
+    fn a_pattern_that_covers_another_means_all_that_the_other_means(
+        one in any_pattern(),
+        other in any_pattern(),
+        paths in prop::collection::vec(any_path(), 32),
+    ) {
+        let (one, other) = (parse(&one), parse(&other));
+        prop_assert!(one.covers(&one));
+        if one.covers(&other) {
+            for path in paths {
+                prop_assert!(
+                    !other.matches(path.as_bytes()) || one.matches(path.as_bytes()),
+                    "{} covers {}, but not {}", one, other, path
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_a_path_exactly_when_it_means_it(one in any_pattern(), path in any_path()) {
+        let literal = Pattern::parse(&super::parse::escaped(&path)).unwrap();
+        prop_assert_eq!(parse(&one).covers(&literal), parse(&one).matches(path.as_bytes()));
     }
 
     #[test]

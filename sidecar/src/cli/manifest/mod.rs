@@ -1,6 +1,8 @@
 //! `picket manifest`: everything about a manifest that starts nothing.
 
 mod explain;
+mod lint;
+mod schema;
 
 use std::path::Path;
 
@@ -19,11 +21,17 @@ pub(super) struct Arguments {
 enum Command {
     /// Says in sentences what a manifest allows, groups written out.
     Explain(explain::Arguments),
+    /// Checks manifests, and points out what may not be meant.
+    Lint(lint::Arguments),
+    /// Prints the JSON Schema of manifests, for editors.
+    Schema,
 }
 
 pub(super) fn run(arguments: &Arguments) -> exit::Exit {
     match &arguments.command {
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Lint(arguments) => lint::run(arguments),
+        Command::Schema => schema::run(),
     }
 }
 

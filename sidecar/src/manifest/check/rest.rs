@@ -11,11 +11,11 @@ use super::super::{
 use crate::document::{At, Digest, Faults, Fix, Once, Text, values};
 
 /// The entry point alone: more processes are declared.
-const DEFAULT_PROCESSES: u32 = 1;
+pub(in super::super) const DEFAULT_PROCESSES: u32 = 1;
 /// The most the kernel gives out on a 64-bit machine (`PID_MAX_LIMIT`).
-const MAX_PROCESSES: u32 = 4 << 20;
+pub(in super::super) const MAX_PROCESSES: u32 = 4 << 20;
 /// Above any sensible number of descriptors to hand over, below any limit on them.
-const MAX_DESCRIPTOR: u32 = 1023;
+pub(in super::super) const MAX_DESCRIPTOR: u32 = 1023;
 /// Less than this does not hold a libc.
 const MIN_MEMORY: u64 = 1 << 20;
 /// More CPUs than machines have.
@@ -24,8 +24,8 @@ const MAX_CPU_PERCENT: u32 = 100 * 8192;
 const MAX_HOLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Shorter leases end before anybody could renew them.
 const MIN_HOLD: Duration = Duration::from_secs(1);
-const MAX_NAME: usize = 63;
-const MAX_VERSION: usize = 64;
+pub(in super::super) const MAX_NAME: usize = 63;
+pub(in super::super) const MAX_VERSION: usize = 64;
 
 pub(super) fn version(version: &Text, faults: &mut Faults) {
     if version.value != "1" {
@@ -103,12 +103,16 @@ pub(super) fn processes(processes: &schema::Processes, faults: &mut Faults) -> u
         .unwrap_or(DEFAULT_PROCESSES)
 }
 
-pub(super) fn descriptors(descriptors: Option<&[Text]>, faults: &mut Faults) -> BTreeSet<u32> {
+pub(super) fn descriptors(
+    descriptors: Option<&At<Vec<Text>>>,
+    faults: &mut Faults,
+) -> BTreeSet<u32> {
     let Some(descriptors) = descriptors else {
         return BTreeSet::from([0, 1, 2]);
     };
     let mut once = Once::new();
     descriptors
+        .value
         .iter()
         .filter_map(|text| {
             let number = values::number(&text.value, 0..=MAX_DESCRIPTOR);

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use super::super::{Manifest, load};
-use super::{NOTHING, complaint};
+use super::{NOTHING, complaint, schema};
 use crate::document::{DocumentError, MAX_BYTES};
 
 /// Refuses every input, with the complaints of the snapshot. Each has a place and a way out.
@@ -13,7 +13,9 @@ fn check<'a>(snapshot: &str, cases: impl IntoIterator<Item = (&'a str, Vec<u8>)>
         let error = Manifest::parse("plugin.yaml", &bytes).expect_err(name).to_string();
         assert!(error.starts_with("plugin.yaml:"), "{name}: no place in {error}");
         assert!(error.contains("\n      = "), "{name}: no way out in {error}");
-        complaints.push_str(&format!("# {name}\n{error}\n\n"));
+        let blind = schema::faults(&bytes).is_some_and(|faults| faults.is_empty());
+        let blind = if blind { " (fits the JSON Schema)" } else { "" };
+        complaints.push_str(&format!("# {name}{blind}\n{error}\n\n"));
     }
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!(snapshot, complaints);

@@ -1,0 +1,89 @@
+//! The configuration's JSON Schema. `docs/picket.schema.json` is this text.
+
+use picket_engine::Mode;
+use serde_json::{Value, json};
+
+use super::check;
+use crate::{document::json_schema as shape, supervisor};
+
+const ADDRESS: &str = "urn:picket:configuration:1";
+
+/// The JSON Schema (draft 2020-12) of configurations.
+///
+/// It cannot say what depends on other values or on the machine: rules behind others, keys written twice, manifests
+/// that are bad or missing, groups, permissions, and ranges of times.
+pub fn json_schema() -> String {
+    shape::document("Picket's daemon configuration", ADDRESS, root())
+}
+
+pub(super) fn root() -> Value {
+    shape::object(
+        "What `picket run` watches, and how it is asked.",
+        [
+            ("version!", shape::version("Version of this format.")),
+            ("metrics", metrics()),
+            ("api", api()),
+            ("limits", limits()),
+            ("sandboxes!", sandboxes()),
+        ],
+    )
+}
+
+fn metrics() -> Value {
+    const ADDRESS: &str = r"off|[0-9.]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}";
+    let listen = json!({
+        "description": "Where Prometheus metrics are served: an IP address and a port, or off.",
+        "default": check::METRICS,
+        "anyOf": [
+            { "type": "string", "pattern": format!("^({ADDRESS})$") },
+            // What `off` is to tools that read YAML as it was before 2009.
+            { "enum": [false] },
+        ],
+    });
+    shape::object("Metrics for Prometheus.", [("listen", listen)])
+}
+
+fn api() -> Value {
+    let mut socket = shape::text("Path of the Unix socket, absolute.", "/.*[^/]");
+    socket = shape::with(socket, "maxLength", json!(check::MAX_SOCKET));
+    socket = shape::with(socket, "default", json!(check::SOCKET));
+    let group = json!({
+        "description": "The group that may use the socket beside root: a name from /etc/group, or a number.",
+        "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": u32::MAX - 1 },
+            { "type": "string", "pattern": "^[^:/]+$" },
+        ],
+    });
+    shape::object("How the daemon is asked.", [("socket", socket), ("group", group)])
+}
+
+fn limits() -> Value {
+    let mut sandboxes = shape::number("Sandboxes watched at once.", 1..=check::MAX_SANDBOXES);
+    sandboxes = shape::with(sandboxes, "default", json!(check::SANDBOXES));
+    shape::object("Limits of the daemon.", [("sandboxes", sandboxes)])
+}
+
+fn sandboxes() -> Value {
+    let cgroup = shape::pattern(
+        "Which cgroups, from the cgroup2 mount on: `*` is any run inside one segment, `**` any run of segments. The \
+         first rule that matches counts.",
+        &format!("/sys/fs/cgroup|/[*]|/[*][*]|/{}|/", supervisor::CGROUP_HOME),
+    );
+    let modes = Mode::ALL.iter().map(|mode| mode.as_str());
+    let mut setup = shape::duration(
+        "How long a cgroup that is found empty may be set up before it is judged without an exec: 0s to 10m.",
+    );
+    setup = shape::with(setup, "default", json!("10s"));
+    let rule = shape::object(
+        "Sandboxes, and the manifest they are judged by.",
+        [
+            ("cgroup!", cgroup),
+            ("manifest!", shape::text("Path of the manifest, relative to this file.", ".+")),
+            ("mode", shape::word("How far Picket may go; the manifest's mode otherwise.", modes)),
+            ("setup", setup),
+        ],
+    );
+    let mut rules = shape::list("What is watched.", &rule);
+    rules = shape::with(rules, "minItems", json!(1));
+    rules
+}

@@ -1,0 +1,143 @@
+//! What `picket run` watches and how: the daemon's configuration, and every manifest that it names.
+//!
+//! [`load`] reads all of the files and judges them together, so that one run shows all there is to correct. Nothing of
+//! the configuration is in force before all of it is good: these files decide what is frozen in production.
+//!
+//! # Invariants
+//!
+//! * A rule that can match nothing is an error: somebody believes in it.
+//! * What a manifest asks for and the daemon cannot give is said: as an error where a plugin would be trusted for it
+//!   (`plugin.digest`), as a warning otherwise.
+//! * Files that others may write are refused.
+
+mod check;
+mod error;
+mod group;
+mod json_schema;
+mod manifests;
+mod schema;
+mod show;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use picket_engine::{Mode, Pattern};
+
+use crate::{
+    document::{self, Digest, DocumentError, Position, Report},
+    manifest::Manifest,
+};
+pub use error::ConfigError;
+pub use json_schema::json_schema;
+use schema::{CONFIGURATION, Document};
+
+/// A configuration that passed every check, with every manifest it names.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its file, absolute.
+    pub path: PathBuf,
+    /// Digest of its own bytes; each manifest has its own.
+    pub digest: Digest,
+    /// Where metrics are served; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// How the daemon is asked.
+    pub api: Api,
+    /// Sandboxes watched at once.
+    pub max_sandboxes: u32,
+    /// What is watched, in the order of the file; at least one.
+    pub sandboxes: Vec<Rule>,
+    /// What is good enough to start with, but not what its author may think; one report a file.
+    pub warnings: Vec<Report>,
+}
+
+/// How the daemon is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// The Unix socket.
+    pub socket: PathBuf,
+    /// The group that may use it beside root.
+    pub group: Option<u32>,
+}
+
+/// Sandboxes, and the manifest they are judged by.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Which cgroups, from the cgroup2 mount on.
+    pub cgroup: Pattern,
+    /// What they may do; shared by the rules that name the same file.
+    pub manifest: Arc<Manifest>,
+    /// The manifest's file, absolute.
+    pub manifest_path: PathBuf,
+    /// How far the daemon may go; `None`: as far as the manifest says.
+    pub mode: Option<Mode>,
+    /// How long a cgroup that is found empty may be set up before it is judged without an exec.
+    pub setup: Duration,
+    /// Where `cgroup` stands in the configuration.
+    pub position: Position,
+}
+
+/// Reads the configuration at `path` and every manifest it names.
+///
+/// # Errors
+///
+/// When one of the files cannot be read, is not what it should be, or is writable by others; all of it at once.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let mut files = vec![absolute(path)];
+    let mut manifests = manifests::Manifests::new(path);
+    let read =
+        document::bytes(&CONFIGURATION, path).and_then(|bytes| judge(path, &bytes, &mut manifests));
+    files.extend(manifests.files().map(absolute));
+    read.map_err(|own| {
+        let documents = std::iter::once(own).chain(manifests.into_refused()).collect();
+        ConfigError::new(documents, files)
+    })
+}
+
+fn judge(
+    path: &Path,
+    bytes: &[u8],
+    manifests: &mut manifests::Manifests,
+) -> Result<Config, DocumentError> {
+    let name = path.display().to_string();
+    let (source, document) = document::read::<Document>(&CONFIGURATION, &name, bytes)?;
+    match check::check(path, document, manifests) {
+        Err(faults) => Err(DocumentError::from_faults(&source, faults)),
+        Ok(checked) => {
+            let own = (!checked.warnings.is_empty()).then(|| source.report(checked.warnings));
+            Ok(Config {
+                path: absolute(path),
+                digest: Digest::of(bytes),
+                metrics: checked.metrics,
+                api: checked.api,
+                max_sandboxes: checked.max_sandboxes,
+                sandboxes: checked.sandboxes,
+                warnings: own.into_iter().chain(manifests.warnings()).collect(),
+            })
+        }
+    }
+}
+
+/// Without a look at the file system; as it is where there is no working directory.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl Config {
+    /// The first rule that means the cgroup, and its place in [`Config::sandboxes`].
+    pub fn rule_for(&self, cgroup: &[u8]) -> Option<(usize, &Rule)> {
+        self.sandboxes.iter().enumerate().find(|(_, rule)| rule.cgroup.matches(cgroup))
+    }
+
+    /// Every file the configuration was made of, absolute, itself first; a manifest as often as it is named.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let manifests = self.sandboxes.iter().map(|rule| rule.manifest_path.as_path());
+        std::iter::once(self.path.as_path()).chain(manifests)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The configuration as it is written: the YAML's shape, every value with its place.
+
+use serde::Deserialize;
+
+use crate::document::{At, Kind, Text, given};
+
+/// How complaints speak of a configuration.
+pub(super) const CONFIGURATION: Kind = Kind {
+    name: "configuration",
+    one: "a configuration",
+    start_with: START_WITH,
+    deepest: "no key of a configuration lies deeper than three levels",
+    only_one: "one file holds one configuration: remove what follows",
+    shorter: "replace rules for single cgroups by patterns such as /plugins/*",
+    missing,
+};
+
+const START_WITH: &str =
+    "a configuration starts with `version: 1` and `sandboxes: [{ cgroup: …, manifest: … }]`";
+
+fn missing(field: &str) -> &'static str {
+    match field {
+        "version" => "write `version: 1`",
+        "sandboxes" => {
+            "say what to watch: `sandboxes: [{ cgroup: /plugins/*, manifest: plugin.yaml }]`"
+        }
+        "cgroup" => "name the cgroups, from the cgroup2 mount on, such as `cgroup: /plugins/*`",
+        "manifest" => "name the manifest's file, such as `manifest: manifests/plugin.yaml`",
+        _ => "add it",
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) version: Text,
+    #[serde(default)]
+    pub(super) metrics: Metrics,
+    #[serde(default)]
+    pub(super) api: Api,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    pub(super) sandboxes: At<Vec<Sandbox>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) listen: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) socket: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) group: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) sandboxes: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sandbox {
+    pub(super) cgroup: Text,
+    pub(super) manifest: Text,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) mode: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) setup: Option<Text>,
+}

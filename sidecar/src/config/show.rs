@@ -1,0 +1,81 @@
+//! The configuration as it is in force: every value written out, as YAML that gives the same configuration again.
+
+use std::{fmt, path::Path, time::Duration};
+
+use super::{Config, Rule, check};
+use crate::document::quoted;
+
+/// Configuration, each default marked as one.
+#[derive(Debug)]
+pub struct Effective<'a>(&'a Config);
+
+impl Config {
+    /// What is in force, to be printed.
+    pub fn effective(&self) -> Effective<'_> {
+        Effective(self)
+    }
+}
+
+impl fmt::Display for Effective<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        writeln!(f, "# {}, {}", quoted(&config.path.to_string_lossy()), config.digest)?;
+        writeln!(f, "version: 1")?;
+        let metrics = config.metrics.map_or("off".to_owned(), |address| address.to_string());
+        writeln!(
+            f,
+            "metrics:\n  listen: {}{}",
+            quoted(&metrics),
+            default(metrics == check::METRICS)
+        )?;
+        let socket = &config.api.socket;
+        writeln!(
+            f,
+            "api:\n  socket: {}{}",
+            path(socket),
+            default(socket == Path::new(check::SOCKET))
+        )?;
+        match config.api.group {
+            Some(group) => writeln!(f, "  group: {group}")?,
+            None => writeln!(f, "  # group: none, only root may use the socket")?,
+        }
+        let most = config.max_sandboxes;
+        writeln!(f, "limits:\n  sandboxes: {most}{}", default(most == check::SANDBOXES))?;
+        writeln!(f, "sandboxes:")?;
+        config.sandboxes.iter().try_for_each(|rule| show_rule(f, rule))
+    }
+}
+
+fn show_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
+    writeln!(f, "  - cgroup: {}", quoted(&rule.cgroup.to_string()))?;
+    let (manifest, name) = (&rule.manifest, path(&rule.manifest_path));
+    writeln!(
+        f,
+        "    # {} {}, {}",
+        manifest.plugin_name(),
+        manifest.plugin_version(),
+        manifest.digest()
+    )?;
+    writeln!(f, "    manifest: {name}")?;
+    match rule.mode {
+        Some(mode) => writeln!(f, "    mode: {mode}")?,
+        None => writeln!(f, "    # mode: {}, as the manifest says", manifest.mode())?,
+    }
+    writeln!(f, "    setup: {}{}", duration(rule.setup), default(rule.setup == check::SETUP))
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+fn default(is: bool) -> &'static str {
+    if is { " # default" } else { "" }
+}
+
+/// In the largest unit that loses nothing.
+fn duration(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        _ => format!("{}ms", duration.as_millis()),
+    }
+}
