@@ -2,8 +2,9 @@
 //!
 //! It watches untrusted code from the kernel ([`probe`], [`decode`]), compares what the code does with what its
 //! [`manifest`] declares (`picket-engine`), and stops it through the [`supervisor`] when they differ. [`watch`] is the
-//! one loop that joins them; [`export`] is the only way out of the node. `docs/architecture.md` is the map.
+//! one loop that joins them; [`export`] is the only way out of the node, [`api`] the way to ask a running daemon. `docs/architecture.md` is the map.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;

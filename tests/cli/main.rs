@@ -9,6 +9,7 @@ mod bad;
 mod codes;
 #[cfg(test)]
 mod configs;
+mod daemon;
 #[cfg(test)]
 mod death;
 #[cfg(test)]

@@ -112,27 +112,9 @@ impl Stage {
     }
 
     fn introduce(&mut self) {
-        let swept = self.session.swept();
-        let removed = swept.removed.join(", ");
-        let failed: Vec<String> =
-            swept.failed.iter().map(|(name, error)| format!("{name} ({error})")).collect();
-        if !removed.is_empty() {
-            self.narrator
-                .remark("swept", &format!("removed what an earlier Picket had left: {removed}"));
+        for (event, text) in self.session.introduction() {
+            self.narrator.remark(event, &text);
         }
-        if !failed.is_empty() {
-            self.narrator.remark("not_swept", &format!("could not remove {}", failed.join(", ")));
-        }
-        let tier = self.session.tier().clone();
-        let because = tier.because.map(|why| format!(" ({why})")).unwrap_or_default();
-        let proof = self.session.proof();
-        let text = format!(
-            "tier {}{because}; {} acts of the self-test seen in {} ms",
-            tier.tier,
-            proof.hooks.len(),
-            proof.took.as_millis()
-        );
-        self.narrator.remark("ready", &text);
     }
 
     /// Starts a plugin and follows it.
@@ -240,6 +222,7 @@ impl Fate {
 fn sandbox_of(report: &Report) -> Option<SandboxId> {
     match report {
         Report::Running { sandbox }
+        | Report::Found { sandbox }
         | Report::Closed { sandbox, .. }
         | Report::Forgotten { sandbox } => Some(*sandbox),
         Report::Finding(finding) => Some(finding.sandbox),

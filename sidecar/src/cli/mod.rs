@@ -2,14 +2,20 @@
 
 mod config;
 mod demo;
+mod events;
 mod exec;
 mod exit;
 mod follow;
 mod manifest;
+mod mode;
 mod narrate;
 mod problems;
+mod reach;
+mod reload;
+mod run;
 mod signals;
-mod words;
+mod status;
+pub(crate) mod words;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -32,12 +38,22 @@ struct Arguments {
 enum Command {
     /// Runs a plugin in a sandbox of its own and contains it when it departs from its manifest.
     Exec(exec::Arguments),
+    /// Watches sandboxes that others start, as a configuration says, until it is told to stop.
+    Run(run::Arguments),
     /// Shows an honest and three rogue plugins on real processes.
     Demo(demo::Arguments),
     /// Looks at the daemon's configuration without starting anything.
     Config(config::Arguments),
     /// Looks at a manifest without starting anything.
     Manifest(manifest::Arguments),
+    /// Shows what a running daemon sees and decides, while it happens.
+    Events(events::Arguments),
+    /// Shows what a running daemon watches.
+    Status(status::Arguments),
+    /// Sets how far a running daemon may go with one sandbox.
+    Mode(mode::Arguments),
+    /// Has a running daemon read its configuration again.
+    Reload(reload::Arguments),
 }
 
 /// How reports are written.
@@ -68,9 +84,14 @@ pub fn main() -> ExitCode {
     start_log();
     match arguments.command {
         Command::Exec(arguments) => exec::run(arguments).into(),
+        Command::Run(arguments) => run::run(&arguments).into(),
         Command::Demo(arguments) => demo::run(&arguments).into(),
         Command::Config(arguments) => config::run(&arguments).into(),
         Command::Manifest(arguments) => manifest::run(&arguments).into(),
+        Command::Events(arguments) => events::run(arguments).into(),
+        Command::Status(arguments) => status::run(arguments).into(),
+        Command::Mode(arguments) => mode::run(arguments).into(),
+        Command::Reload(arguments) => reload::run(arguments).into(),
     }
 }
 

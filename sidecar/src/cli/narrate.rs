@@ -29,11 +29,11 @@ enum Target {
     File(File),
 }
 
-const RED: &str = "\u{1b}[31m";
-const GREEN: &str = "\u{1b}[32m";
-const YELLOW: &str = "\u{1b}[33m";
-const DIM: &str = "\u{1b}[2m";
-const PLAIN: &str = "\u{1b}[0m";
+pub(super) const RED: &str = "\u{1b}[31m";
+pub(super) const GREEN: &str = "\u{1b}[32m";
+pub(super) const YELLOW: &str = "\u{1b}[33m";
+pub(super) const DIM: &str = "\u{1b}[2m";
+pub(super) const PLAIN: &str = "\u{1b}[0m";
 
 impl Narrator {
     /// Writes to `file`, or to standard error.
@@ -54,6 +54,11 @@ impl Narrator {
     /// From now on this sandbox is called by its plugin's name.
     pub(super) fn name(&mut self, sandbox: SandboxId, name: &str) {
         self.names.insert(sandbox, name.to_owned());
+    }
+
+    /// This sandbox is not spoken of any more.
+    pub(super) fn forget(&mut self, sandbox: SandboxId) {
+        self.names.remove(&sandbox);
     }
 
     /// A remark that is about no sandbox.
@@ -120,6 +125,11 @@ impl Narrator {
                 "{} {}",
                 self.who(*sandbox),
                 self.paint(GREEN, "runs, watched from its first instruction")
+            )),
+            Report::Found { sandbox } => Some(format!(
+                "{} {}",
+                self.who(*sandbox),
+                self.paint(GREEN, "was found at work, judged from here on")
             )),
             Report::Finding(finding) => {
                 let (deed, declared) = words::evidence(finding);
@@ -201,6 +211,10 @@ impl Narrator {
             Report::Running { sandbox } => {
                 let (sandbox, plugin) = about(sandbox);
                 json!({ "event": "running", "sandbox": sandbox, "plugin": plugin })
+            }
+            Report::Found { sandbox } => {
+                let (sandbox, plugin) = about(sandbox);
+                json!({ "event": "found", "sandbox": sandbox, "plugin": plugin })
             }
             Report::Finding(finding) => {
                 let (sandbox, plugin) = about(&finding.sandbox);

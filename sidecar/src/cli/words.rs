@@ -17,7 +17,7 @@ pub(super) fn error(message: &str) {
 }
 
 /// What was done, and what was declared instead.
-pub(super) fn evidence(finding: &Finding) -> (String, String) {
+pub(crate) fn evidence(finding: &Finding) -> (String, String) {
     let evidence = finding.evidence.clone();
     let revealed = evidence.reveal();
     (deed(&revealed.done), declared(&revealed.declared))
@@ -36,7 +36,7 @@ fn deed(deed: &Deed) -> String {
 }
 
 /// A fact as a sentence without subject.
-pub(super) fn fact(fact: &Fact) -> String {
+pub(crate) fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Syscall { number, abi } => syscall(*number, *abi),
         Fact::Open { path, access, .. } => format!("{} {}", verb(*access), path_text(path)),
@@ -112,15 +112,20 @@ fn path_text(path: &ObservedPath) -> String {
 }
 
 /// Bytes as text, control characters and other dangers escaped.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
         .flat_map(|letter| {
-            let plain = !letter.is_control() && !is_invisible(letter);
+            let plain = !is_unsafe_to_print(letter);
             let escaped = (!plain).then(|| letter.escape_unicode());
             escaped.into_iter().flatten().chain(plain.then_some(letter))
         })
         .collect()
+}
+
+/// Whether a terminal would do something else with this than show it.
+pub(crate) fn is_unsafe_to_print(letter: char) -> bool {
+    letter.is_control() || is_invisible(letter)
 }
 
 /// Direction marks and the like, by which a name can look like another.
@@ -149,15 +154,18 @@ fn declared(declared: &Declared) -> String {
 }
 
 fn access_names(access: AccessSet) -> String {
-    [(AccessSet::READ, "read"), (AccessSet::WRITE, "write"), (AccessSet::EXECUTE, "execute")]
-        .into_iter()
-        .filter(|(one, _)| access.contains(*one))
-        .map(|(_, name)| name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    ways(access).collect::<Vec<_>>().join(", ")
 }
 
-fn protocol_name(number: u8) -> String {
+/// The ways of opening a file, in one word each.
+pub(crate) fn ways(access: AccessSet) -> impl Iterator<Item = &'static str> {
+    [(AccessSet::READ, "read"), (AccessSet::WRITE, "write"), (AccessSet::EXECUTE, "execute")]
+        .into_iter()
+        .filter(move |(one, _)| access.contains(*one))
+        .map(|(_, name)| name)
+}
+
+pub(crate) fn protocol_name(number: u8) -> String {
     match number {
         6 => "tcp".to_owned(),
         17 => "udp".to_owned(),

@@ -21,6 +21,17 @@ pub struct Status {
     pub refused: Option<String>,
     /// Every sandbox that is watched, in the order of their identities.
     pub sandboxes: Vec<SandboxStatus>,
+    /// Every cgroup that the configuration means and that is not watched, in the order of their paths.
+    pub unwatched: Vec<Unwatched>,
+}
+
+/// A cgroup that the configuration means and that is not watched.
+#[derive(Clone, Debug)]
+pub struct Unwatched {
+    /// Its path, from the cgroup2 mount on.
+    pub cgroup: PathBuf,
+    /// Why, and the way out.
+    pub reason: String,
 }
 
 /// What the daemon says about a sandbox.
@@ -40,6 +51,8 @@ pub struct SandboxStatus {
     pub state: State,
     /// Departures from its manifest so far.
     pub findings: u64,
+    /// A process in it sees another tree of files than the daemon, whose names the manifest's rules are looked up by.
+    pub other_root: bool,
 }
 
 /// What became of a sandbox.

@@ -1,7 +1,312 @@
 //! `picket run`: watches sandboxes that others start.
+//!
+//! One task holds everything: it hears what discovery finds, what the watch loop reports and what people ask, and is
+//! the only one to join and leave sandboxes. What takes time happens elsewhere and is sent back to it: walking the
+//! cgroup tree (`discover`), reading files (`reload`), asking for names (`rules`). Verdicts do not pass through here
+//! and wait for nothing of this.
+//!
+//! The daemon owns no sandbox. It removes none, kills none when it ends, and thaws none ever.
 
+mod answer;
+mod discover;
+mod files;
 mod handle;
+mod inotify;
+mod news;
+mod notify;
+mod reload;
+mod rules;
+mod sandboxes;
+mod tree;
 
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use discover::{Discoverer, Discovery};
+use files::FileWatch;
 pub use handle::{
     Follower, Gone, Handle, Reloaded, Request, RequestError, SandboxStatus, State, Status,
+    Unwatched,
 };
+use notify::Notifier;
+use picket_engine::{Mode, SandboxId};
+use reload::Reloads;
+use rules::{Resolver, Rules};
+use sandboxes::Sandboxes;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, spawn_blocking},
+    time::{Instant, MissedTickBehavior, interval, interval_at},
+};
+use tree::Scope;
+
+use crate::{
+    config::Config,
+    export::{DaemonMetrics, Health, Stage},
+    session::{Options as SessionOptions, Session, SessionError},
+    watch::Report,
+};
+
+/// Names are looked up and protected files are looked at again this often.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// The loop turns at least this often.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Who hears what happens: the terminal, a file.
+pub trait Audience {
+    /// The watch loop reports.
+    fn report(&mut self, report: &Report);
+    /// From now on a sandbox is called by its plugin's name.
+    fn name(&mut self, sandbox: SandboxId, name: &str);
+    /// A sandbox is not spoken of any more.
+    fn forget(&mut self, sandbox: SandboxId);
+    /// Something about no sandbox.
+    fn remark(&mut self, event: &str, text: &str);
+    /// Something about a sandbox.
+    fn note(&mut self, sandbox: SandboxId, event: &str, text: &str);
+}
+
+/// Why the daemon ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Picket does not work on this host.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A thread or descriptor could not be made.
+    #[error("{step}: {source}")]
+    System {
+        /// What was tried.
+        step: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Nothing is judged any more.
+    #[error("the watch loop is gone: nothing is judged any more")]
+    Blind,
+    /// New cgroups are not found any more.
+    #[error("discovery has ended: new sandboxes would not be found")]
+    Deaf,
+}
+
+/// What a daemon is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// What it watches.
+    pub config: Config,
+    /// The `picket` binary.
+    pub program: PathBuf,
+    /// Where it says how it is.
+    pub health: Arc<Health>,
+    /// What it is asked.
+    pub requests: mpsc::Receiver<Request>,
+}
+
+/// Watches until `stop`, then leaves everything as it is.
+///
+/// # Errors
+/// [`DaemonError`]; nothing of Picket stays in the kernel then either.
+pub async fn run(
+    options: Options,
+    audience: &mut impl Audience,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    let Options { config, program, health, mut requests } = options;
+    let notifier = Notifier::from_environment();
+    make_room();
+    // One more: the self-test has a sandbox of its own.
+    let max_sandboxes = config.max_sandboxes.saturating_add(1);
+    let opening = SessionOptions { max_sandboxes, program };
+    // Off this thread, so that those who ask for its health are answered meanwhile.
+    let opened = spawn_blocking(move || Session::open(opening)).await;
+    let (mut session, mut reports) = opened.map_err(|error| DaemonError::System {
+        step: "opening the session",
+        source: io::Error::other(error),
+    })??;
+    health.attach(Arc::clone(session.metrics()), session.watch().turned());
+    health.enter(Stage::Searching);
+    introduce(&session, audience);
+    let mut log = session.probe().logger().map_err(|error| DaemonError::System {
+        step: "listening to the kernel programs' log",
+        source: io::Error::other(error),
+    })?;
+    let (mut daemon, mut ears) = Daemon::open(session, config, health, notifier, audience).await?;
+    let mut beat = interval(daemon.notifier.heartbeat().unwrap_or(BEAT).min(BEAT));
+    let mut refresh = interval_at(Instant::now() + REFRESH, REFRESH);
+    for timer in [&mut beat, &mut refresh] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    tokio::pin!(stop);
+    loop {
+        daemon.health.beat();
+        tokio::select! {
+            () = &mut stop => break,
+            report = reports.recv() => match report {
+                None | Some(Report::Broken { .. }) => {
+                    daemon.health.enter(Stage::Blind);
+                    return Err(DaemonError::Blind);
+                }
+                Some(report) => daemon.hear(&report),
+            },
+            discovery = ears.discoveries.recv() => match discovery {
+                Some(discovery) => daemon.discover(discovery),
+                None => return Err(DaemonError::Deaf),
+            },
+            Some(request) = requests.recv() => daemon.answer(request),
+            Some(()) = ears.changes.recv() => daemon.reload(None),
+            read = finished(&mut daemon.reloads.reading) => daemon.take_read(read),
+            found = finished(&mut daemon.looking_up) => daemon.take_resolutions(found),
+            _ = refresh.tick() => daemon.look_up(),
+            _ = beat.tick() => {
+                log.flush();
+                if daemon.health.lives().is_ok() {
+                    daemon.notifier.alive();
+                }
+            }
+        }
+    }
+    daemon.stop();
+    Ok(())
+}
+
+/// What the daemon hears from its threads.
+struct Ears {
+    discoveries: mpsc::Receiver<Discovery>,
+    changes: mpsc::Receiver<()>,
+}
+
+/// Everything the task holds.
+struct Daemon<'a, A> {
+    session: Session,
+    rules: Rules,
+    resolver: Resolver,
+    sandboxes: Sandboxes,
+    audience: &'a mut A,
+    health: Arc<Health>,
+    notifier: Notifier,
+    metrics: DaemonMetrics,
+    discoverer: Discoverer,
+    files: FileWatch,
+    names: watch::Sender<Arc<BTreeMap<SandboxId, String>>>,
+    reloads: Reloads,
+    looking_up: Option<JoinHandle<(Arc<Config>, Vec<rules::Resolution>)>>,
+    ready: bool,
+}
+
+impl<'a, A: Audience> Daemon<'a, A> {
+    async fn open(
+        session: Session,
+        config: Config,
+        health: Arc<Health>,
+        notifier: Notifier,
+        audience: &'a mut A,
+    ) -> Result<(Self, Ears), DaemonError> {
+        let failed = |step| move |source| DaemonError::System { step, source };
+        let (resolver, config) = (Resolver::default(), Arc::new(config));
+        let resolutions = {
+            let (resolver, config) = (resolver.clone(), Arc::clone(&config));
+            let resolved = spawn_blocking(move || resolver.resolve(&config, &[])).await;
+            resolved.map_err(io::Error::other).map_err(failed("resolving the manifests"))?
+        };
+        let rules = Rules { config, resolutions };
+        let root = session.root();
+        let scope = Scope {
+            patterns: rules.patterns(),
+            home: Path::new("/")
+                .join(root.home().strip_prefix(root.mount()).unwrap_or(&root.home())),
+            own: root
+                .own()
+                .map_err(failed("finding Picket's own cgroup"))?
+                .unwrap_or_else(|| "/".into()),
+            mount: root.mount().to_owned(),
+        };
+        let (files, changes) = FileWatch::start(rules.config.files().map(Path::to_owned).collect())
+            .map_err(failed("watching the configuration's directories"))?;
+        let (discoverer, discoveries) =
+            Discoverer::start(scope).map_err(failed("looking for cgroups"))?;
+        for warning in &rules.config.warnings {
+            audience.remark("warning", &warning.to_string());
+        }
+        let daemon = Self {
+            metrics: DaemonMetrics::register(session.metrics()),
+            session,
+            rules,
+            resolver,
+            sandboxes: Sandboxes::default(),
+            audience,
+            health,
+            notifier,
+            discoverer,
+            files,
+            names: watch::Sender::default(),
+            reloads: Reloads::default(),
+            looking_up: None,
+            ready: false,
+        };
+        Ok((daemon, Ears { discoveries, changes }))
+    }
+
+    fn stop(self) {
+        self.health.enter(Stage::Stopping);
+        self.notifier.stopping();
+        let Self { mut session, sandboxes, audience, .. } = self;
+        for (id, watched) in sandboxes.watched {
+            if watched.state == State::Frozen {
+                let text = format!("is left frozen; its cgroup is {}", watched.path.display());
+                audience.note(id, "left_frozen", &text);
+            }
+            if let Err(error) = session.leave(watched.joined) {
+                tracing::error!(%error, "leaving a sandbox");
+            }
+        }
+        audience.remark("stopped", "nothing is watched any more");
+    }
+}
+
+/// What a task on another thread came to.
+type Looked<T> = Result<T, tokio::task::JoinError>;
+
+/// Waits for a task that is under way, for ever when none is.
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Looked<T> {
+    let Some(running) = task else {
+        return std::future::pending().await;
+    };
+    let outcome = running.await;
+    *task = None;
+    outcome
+}
+
+fn introduce(session: &Session, audience: &mut impl Audience) {
+    for (event, text) in session.introduction() {
+        audience.remark(event, &text);
+    }
+}
+
+/// Each sandbox takes nine descriptors: three control files and six links.
+fn make_room() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn plural(sandboxes: usize) -> String {
+    match sandboxes {
+        1 => "1 sandbox".to_owned(),
+        n => format!("{n} sandboxes"),
+    }
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Shadow => "shadow",
+        Mode::Enforce => "enforce",
+    }
+}

@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use picket_abi::{
     ABI_VERSION, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
-    Header, Left, PATH_PAD, Syscall, abi_of_call, departure, flag, kind, operation, path_state,
+    HOOKS, Header, Left, PATH_PAD, Syscall, abi_of_call, departure, flag, kind, operation,
+    path_state,
 };
 use picket_engine::{
     AccessSet, Departure, Fact, FileId, KernelTime, NetworkOperation, ObservedArgv, ObservedPath,
@@ -58,12 +59,32 @@ pub enum DecodeError {
 pub struct Decoded {
     /// Whose.
     pub sandbox: SandboxId,
+    /// Which hook saw it: index in [`picket_abi::hook::NAMES`]. One kind of fact may come from several.
+    pub hook: u16,
     /// When, among all.
     pub order: Order,
     /// Which task.
     pub process: Process,
     /// What it did.
     pub fact: Fact,
+}
+
+/// Where a record comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Whose it is.
+    pub sandbox: SandboxId,
+    /// Which hook wrote it: index in [`picket_abi::hook::NAMES`].
+    pub hook: u16,
+}
+
+/// Whom to book a record to, whatever the rest of it holds. `None` if not even that is one of ours.
+#[must_use]
+pub fn origin(bytes: &[u8]) -> Option<Origin> {
+    let (header, _) = Header::read_from_prefix(bytes).ok()?;
+    let known = header.abi == ABI_VERSION && u32::from(header.hook) < HOOKS;
+    let sandbox = SandboxId { slot: header.slot, generation: header.generation };
+    known.then_some(Origin { sandbox, hook: header.hook })
 }
 
 /// Understands one record.
@@ -95,6 +116,7 @@ pub fn record(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     }?;
     Ok(Decoded {
         sandbox: SandboxId { slot: header.slot, generation: header.generation },
+        hook: header.hook,
         order: Order {
             time: KernelTime::from_nanos(header.time),
             cpu: header.cpu,

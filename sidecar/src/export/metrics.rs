@@ -1,4 +1,7 @@
-//! The metrics, under `picket_`. Labels are closed enums; nothing here takes a path, argument, address or name.
+//! The metrics, under `picket_`. Labels are closed enums and the operator's names for sandboxes; nothing here takes a
+//! path, argument, address or name of the watched code.
+
+mod series;
 
 use std::time::Duration;
 
@@ -8,7 +11,12 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::{probe::Tier, watch::act::Confirmed};
+pub use series::{Records, SandboxSeries};
+
+use crate::{
+    probe::Tier,
+    watch::{act::Confirmed, balance::Equation},
+};
 
 /// From 20 µs to 5 s: a freeze takes a tenth of a millisecond on a quiet host and seconds on one that thrashes.
 const LATENCY_BUCKETS: [f64; 14] = [
@@ -27,6 +35,10 @@ pub struct Metrics {
     containments: IntCounterVec,
     lost: IntCounterVec,
     reports_lost: IntCounter,
+    backlog: IntGaugeVec,
+    imbalance: IntGaugeVec,
+    violations: IntCounterVec,
+    series: series::Families,
     sandboxes: IntGauge,
     to_decision: Histogram,
     to_receipt: HistogramVec,
@@ -78,6 +90,22 @@ impl Metrics {
                 "picket_reports_lost_total",
                 "Reports to terminals and exporters that found their queue full; verdicts are not affected.",
             ),
+            backlog: gauges(
+                "picket_ring_backlog_bytes",
+                "Most that waited in a ring at once, in the last second.",
+                &["ring"],
+            ),
+            imbalance: gauges(
+                "picket_conservation_imbalance",
+                "Worst standing difference between the two sides of an equation of loss; 0 is the normal state.",
+                &["equation"],
+            ),
+            violations: counters(
+                "picket_conservation_violations_total",
+                "Times that an equation of loss came to stand open.",
+                &["equation"],
+            ),
+            series: series::Families::new(),
             sandboxes: gauge("picket_sandboxes", "Sandboxes being watched."),
             to_decision: Histogram::with_opts(
                 HistogramOpts::new(
@@ -97,12 +125,17 @@ impl Metrics {
             )
             .expect(VALID),
         };
+        for equation in Equation::ALL {
+            metrics.imbalance(equation, 0);
+            // A counter exists before it counts.
+            drop(metrics.violations.with_label_values(&[equation.as_str()]));
+        }
         metrics.register(build, tiers);
         metrics
     }
 
     fn register(&self, build: IntGaugeVec, tiers: IntGaugeVec) {
-        let all: [Box<dyn prometheus::core::Collector>; 13] = [
+        let all: [Box<dyn prometheus::core::Collector>; 16] = [
             Box::new(build),
             Box::new(tiers),
             Box::new(self.events.clone()),
@@ -113,13 +146,22 @@ impl Metrics {
             Box::new(self.containments.clone()),
             Box::new(self.lost.clone()),
             Box::new(self.reports_lost.clone()),
+            Box::new(self.backlog.clone()),
+            Box::new(self.imbalance.clone()),
+            Box::new(self.violations.clone()),
             Box::new(self.sandboxes.clone()),
             Box::new(self.to_decision.clone()),
             Box::new(self.to_receipt.clone()),
         ];
         for collector in all {
-            self.registry.register(collector).expect("each name once");
+            self.registry.register(collector).expect(ONCE);
         }
+        self.series.register(&self.registry).expect(ONCE);
+    }
+
+    /// Where more is registered that only some roles of Picket count.
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// The scrape, in text format 0.0.4.
@@ -189,24 +231,52 @@ impl Metrics {
         self.reports_lost.inc();
     }
 
+    /// The series of a sandbox, under the operator's name for it. Dropping them removes them.
+    #[must_use]
+    pub fn sandbox(&self, plugin: &str, slot: u32) -> SandboxSeries {
+        self.series.open(plugin, slot)
+    }
+
+    /// How much had to wait in a ring.
+    pub fn backlog(&self, ring: &'static str, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.backlog.with_label_values(&[ring]).set(bytes);
+    }
+
+    /// The worst difference that stands between the sides of an equation.
+    pub(crate) fn imbalance(&self, equation: Equation, worst: u64) {
+        let worst = i64::try_from(worst).unwrap_or(i64::MAX);
+        self.imbalance.with_label_values(&[equation.as_str()]).set(worst);
+    }
+
+    /// An equation came to stand open.
+    pub(crate) fn violation(&self, equation: Equation) {
+        self.violations.with_label_values(&[equation.as_str()]).inc();
+    }
+
     /// How many sandboxes are watched.
     pub fn sandboxes(&self, count: usize) {
         self.sandboxes.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 }
 
-const VALID: &str = "names and labels follow Prometheus' rules";
+pub(super) const VALID: &str = "names and labels follow Prometheus' rules";
+const ONCE: &str = "each name once";
 
 fn counter(name: &str, help: &str) -> IntCounter {
     IntCounter::new(name, help).expect(VALID)
 }
 
-fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+pub(super) fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
     IntCounterVec::new(Opts::new(name, help), labels).expect(VALID)
 }
 
-fn gauge(name: &str, help: &str) -> IntGauge {
+pub(super) fn gauge(name: &str, help: &str) -> IntGauge {
     IntGauge::new(name, help).expect(VALID)
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID)
 }
 
 fn seconds(duration: Duration) -> f64 {

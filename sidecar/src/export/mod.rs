@@ -1,7 +1,11 @@
 //! The only way out of the node. Takes closed enums and numbers, never a string of the watched code.
 
+mod daemon;
+mod health;
 mod http;
 mod metrics;
 
-pub use http::{ServeError, serve};
-pub use metrics::Metrics;
+pub use daemon::{DaemonMetrics, ReloadOutcome};
+pub use health::{Health, Stage};
+pub use http::{ServeError, serve, serve_health};
+pub use metrics::{Metrics, Records, SandboxSeries};

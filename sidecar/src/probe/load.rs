@@ -53,6 +53,12 @@ const SOCKET_HOOKS: [&str; 6] = ["connect4", "connect6", "sendmsg4", "sendmsg6",
 
 const LSM_OPEN: &str = "file_open";
 
+/// Cgroups of all sandboxes together, at least.
+const CGROUPS: u32 = 1_024;
+
+/// Cgroups a sandbox, in the mean: a container's with those of the services in it.
+const CGROUPS_EACH: u32 = 16;
+
 /// Sizes of what the kernel keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -112,14 +118,6 @@ pub enum LoadError {
         "tracefs is not at /sys/kernel/tracing and cannot be mounted there: {0}; without it the trace tier cannot see opens"
     )]
     Tracefs(io::Error),
-    /// How many CPUs there may be is not known, so per-CPU counters cannot be read.
-    #[error("{file}: {source}")]
-    Cpus {
-        /// Where it was looked for.
-        file: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
     /// No descriptor is left.
     #[error("a program's descriptor cannot be duplicated: {source}")]
     Descriptor {
@@ -174,14 +172,19 @@ impl Probe {
             .override_global("OFFSETS", offsets.as_bytes(), true)
             .override_global(aya_log::LEVEL, &log_level(), false)
             .map_max_entries("SLOTS", settings.max_sandboxes)
+            .map_max_entries(
+                "MEMBERS",
+                CGROUPS.max(settings.max_sandboxes.saturating_mul(CGROUPS_EACH)),
+            )
             .map_max_entries("SEEN_SYSCALLS", settings.max_sandboxes)
             .map_max_entries("NET_RULES", settings.max_sandboxes * RULE_BANKS)
             .map_max_entries("COUNTS", settings.max_sandboxes * HOOKS)
             .load(&object)
             .map_err(not_loaded)?;
-        let rings = Rings::take(&mut ebpf)?;
-        let slots = Arc::new(Slots::take(&mut ebpf, settings.max_sandboxes)?);
-        let losses = Losses::take(&mut ebpf)?;
+        let rings = Rings::take(&mut ebpf, settings.max_sandboxes)?;
+        let losses = Arc::new(Losses::take(&mut ebpf)?);
+        let slots = Slots::take(&mut ebpf, settings.max_sandboxes, Arc::clone(&losses))?;
+        let slots = Arc::new(slots);
 
         let tier = match attach_lsm(&mut ebpf, &loader_btf)? {
             Ok(()) => TierReport { tier: Tier::Lsm, because: None },
@@ -198,7 +201,7 @@ impl Probe {
         }
         drop(loader_btf);
         memory::trim();
-        Ok(Self { ebpf, tier, slots, rings: Some(rings), losses: Arc::new(losses) })
+        Ok(Self { ebpf, tier, slots, rings: Some(rings), losses })
     }
 
     /// What this kernel lets us see.
@@ -246,15 +249,22 @@ impl Probe {
     /// Attaches the socket hooks to a sandbox's top cgroup; its descendants inherit them.
     ///
     /// # Errors
-    /// The kernel refuses, for instance because the cgroup is gone. What was attached stays until the cgroup goes.
+    /// The kernel refuses, for instance because the cgroup is gone, or because somebody has attached a program to the
+    /// same hook there, or above, that tolerates no other. Nothing stays attached then.
     pub fn guard_network(&mut self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
         let mut links = Vec::new();
         for name in SOCKET_HOOKS {
-            // Links allow several programs a hook by nature; `AllowMultiple` is refused with them.
-            let link = socket_hook(&mut self.ebpf, name)?
+            // Links always allow several programs a hook, others' beside ours; `AllowMultiple` is refused with them.
+            let attached = socket_hook(&mut self.ebpf, name)?
                 .attach(cgroup.as_fd(), CgroupAttachMode::Single)
-                .map_err(|error| refused(name, &error))?;
-            links.push((name, link));
+                .map_err(|error| refused(name, &error));
+            match attached {
+                Ok(link) => links.push((name, link)),
+                Err(error) => {
+                    self.release_network(NetworkGuard { links })?;
+                    return Err(error);
+                }
+            }
         }
         Ok(NetworkGuard { links })
     }

@@ -1,15 +1,15 @@
 //! Reads the kernel's counters: what fired, what was sent, and what was lost.
 
 use std::{
+    collections::BTreeMap,
     fmt, fs,
     os::fd::{AsRawFd, OwnedFd},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use aya::{
     Ebpf,
-    maps::{MapData, MapError, PerCpuArray, PerCpuValues},
-    util::nr_cpus,
+    maps::{MapData, MapError, PerCpuArray},
 };
 use picket_abi::{Counts, HOOKS, Lost, counts_index, hook};
 use picket_engine::SandboxId;
@@ -32,8 +32,7 @@ impl HookCounts {
     /// While the hook runs on another CPU the two sides differ by that run.
     #[must_use]
     pub fn imbalance(&self) -> u64 {
-        let Counts { fired, filtered, aggregated, submitted, dropped, error } = self.counts;
-        fired.abs_diff(filtered + aggregated + submitted + dropped + error)
+        self.counts.fired.abs_diff(outcomes(&self.counts))
     }
 }
 
@@ -42,13 +41,20 @@ type CountsBytes = [u8; size_of::<Counts>()];
 /// Reason of what a program missed because it was skipped while another one ran on the same CPU.
 const NESTED: &str = "nested_run_skipped";
 
+/// How many hooks are counted, as a length.
+pub(crate) const N_HOOKS: usize = HOOKS as usize;
+
 /// The counter maps.
+///
+/// The kernel's counters of a slot are never set back: a run that is under way would count its firing before that and
+/// its outcome after it, and what does not add up then would not add up for good. A sandbox's own share begins at a
+/// *base* that is subtracted here.
 pub struct Losses {
-    counts: Mutex<PerCpuArray<MapData, CountsBytes>>,
+    counts: PerCpuArray<MapData, CountsBytes>,
+    bases: Mutex<BTreeMap<u32, [Counts; N_HOOKS]>>,
     lost: PerCpuArray<MapData, u64>,
     /// Programs that the kernel skips when nested: classic tracepoints.
     skipped: Mutex<Vec<OwnedFd>>,
-    cpus: usize,
 }
 
 impl fmt::Debug for Losses {
@@ -59,9 +65,12 @@ impl fmt::Debug for Losses {
 
 impl Losses {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
-        let cpus = nr_cpus().map_err(|(file, source)| LoadError::Cpus { file, source })?;
-        let counts = Mutex::new(map(ebpf, "COUNTS")?);
-        Ok(Self { counts, lost: map(ebpf, "LOST")?, skipped: Mutex::new(Vec::new()), cpus })
+        Ok(Self {
+            counts: map(ebpf, "COUNTS")?,
+            bases: Mutex::new(BTreeMap::new()),
+            lost: map(ebpf, "LOST")?,
+            skipped: Mutex::new(Vec::new()),
+        })
     }
 
     /// Counts what this program misses, too.
@@ -69,39 +78,56 @@ impl Losses {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(program);
     }
 
-    /// Starts a sandbox's counters at zero: a slot is used again. To be called while nothing of it runs.
+    /// The share of a slot's next sandbox begins here. To be called before the hooks look at it.
     ///
-    /// # Errors
-    /// The map cannot be written.
-    pub fn reset(&self, sandbox: SandboxId) -> Result<(), MapError> {
-        let hooks = u16::try_from(HOOKS).expect("ten hooks");
-        let zero: CountsBytes = zerocopy::transmute!(Counts::default());
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for number in 0..hooks {
-            let values = PerCpuValues::try_from(vec![zero; self.cpus]).expect("one value a CPU");
-            counts.set(counts_index(sandbox.slot, number), values, 0)?;
+    /// Each outcome is taken as it stands, and as many firings as there are outcomes: a run of the former sandbox that
+    /// is still under way has no outcome yet, and both will be counted from here on.
+    pub(super) fn begin(&self, slot: u32) -> Result<(), MapError> {
+        let mut base = [Counts::default(); N_HOOKS];
+        for (counts, hook) in base.iter_mut().zip(0..) {
+            let now = self.of_slot(slot, hook)?;
+            *counts = Counts { fired: now.fired.min(outcomes(&now)), ..now };
         }
+        self.bases().insert(slot, base);
         Ok(())
     }
 
-    /// Counters of every hook for one sandbox. They count since [`Losses::reset`].
+    /// Counters of every hook for one sandbox, since its slot was taken.
     ///
     /// # Errors
     /// The map cannot be read.
     pub fn of_sandbox(&self, sandbox: SandboxId) -> Result<Vec<HookCounts>, MapError> {
-        let hooks = u16::try_from(HOOKS).expect("ten hooks");
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..hooks)
+        (0..)
             .zip(hook::NAMES)
             .map(|(number, hook)| {
-                let per_cpu = counts.get(&counts_index(sandbox.slot, number), 0)?;
-                let counts = per_cpu.iter().fold(Counts::default(), |sum, bytes| {
-                    let one = Counts::read_from_bytes(bytes).unwrap_or_default();
-                    add(sum, one)
-                });
-                Ok(HookCounts { hook, counts })
+                let now = self.of_slot(sandbox.slot, number)?;
+                Ok(HookCounts { hook, counts: self.since_taken(sandbox.slot, number, &now) })
             })
             .collect()
+    }
+
+    /// Counters of a hook for everybody who was ever in this slot, summed over CPUs. These are what must balance.
+    ///
+    /// The fields are read one after the other while hooks run: two equal answers in a row were true at once at every
+    /// moment between them, since no counter ever falls; one answer alone proves nothing.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn of_slot(&self, slot: u32, hook: u16) -> Result<Counts, MapError> {
+        let per_cpu = self.counts.get(&counts_index(slot, hook), 0)?;
+        Ok(per_cpu.iter().fold(Counts::default(), |sum, bytes| {
+            add(sum, Counts::read_from_bytes(bytes).unwrap_or_default())
+        }))
+    }
+
+    /// The part of a slot's counters that belongs to the sandbox in it.
+    pub(crate) fn since_taken(&self, slot: u32, hook: u16, now: &Counts) -> Counts {
+        let base = self.bases().get(&slot).and_then(|base| base.get(usize::from(hook)).copied());
+        difference(now, &base.unwrap_or_default())
+    }
+
+    fn bases(&self) -> MutexGuard<'_, BTreeMap<u32, [Counts; N_HOOKS]>> {
+        self.bases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records and entries lost on the whole node, by reason.
@@ -128,6 +154,12 @@ fn recursion_misses(program: &OwnedFd) -> u64 {
         .unwrap_or(0)
 }
 
+/// What became of the firings that have an outcome.
+pub(crate) fn outcomes(counts: &Counts) -> u64 {
+    let Counts { fired: _, filtered, aggregated, submitted, dropped, error } = *counts;
+    filtered + aggregated + submitted + dropped + error
+}
+
 fn add(a: Counts, b: Counts) -> Counts {
     Counts {
         fired: a.fired + b.fired,
@@ -136,5 +168,16 @@ fn add(a: Counts, b: Counts) -> Counts {
         submitted: a.submitted + b.submitted,
         dropped: a.dropped + b.dropped,
         error: a.error + b.error,
+    }
+}
+
+fn difference(now: &Counts, then: &Counts) -> Counts {
+    Counts {
+        fired: now.fired.saturating_sub(then.fired),
+        filtered: now.filtered.saturating_sub(then.filtered),
+        aggregated: now.aggregated.saturating_sub(then.aggregated),
+        submitted: now.submitted.saturating_sub(then.submitted),
+        dropped: now.dropped.saturating_sub(then.dropped),
+        error: now.error.saturating_sub(then.error),
     }
 }

@@ -17,6 +17,7 @@ mod tracefs;
 
 pub use load::{LoadError, NetworkGuard, Probe, ProgramReport, Settings};
 pub use losses::{HookCounts, Losses};
+pub(crate) use losses::{N_HOOKS, outcomes};
 pub use rings::{RingError, Rings};
 pub use slots::{SlotError, Slots};
 pub use tier::{Tier, TierReport};

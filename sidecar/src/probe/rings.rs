@@ -1,11 +1,20 @@
 //! The two rings: everything the kernel programs have to say, and the only queue before a verdict.
 
-use std::os::fd::{AsRawFd, RawFd};
+mod positions;
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, RawFd},
+};
 
 use aya::{
     Ebpf,
     maps::{MapData, MapError, RingBuf},
 };
+use positions::Positions;
+
+use super::losses::N_HOOKS;
+use crate::decode::{self, Origin};
 
 /// A ring is missing or cannot be mapped.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +33,29 @@ pub enum RingError {
         /// Why.
         source: MapError,
     },
+    /// How much is in it cannot be seen.
+    #[error("the positions of the ring {name} cannot be mapped: {source}")]
+    Positions {
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// Both rings. There is one reader.
+///
+/// Counted here, where a record leaves its ring, is what was consumed: per slot and hook, since the rings were made,
+/// whoever read.
 pub struct Rings {
-    verdicts: RingBuf<MapData>,
-    events: RingBuf<MapData>,
+    verdicts: Ring,
+    events: Ring,
+    consumed: Vec<[u64; N_HOOKS]>,
+}
+
+struct Ring {
+    records: RingBuf<MapData>,
+    positions: Positions,
 }
 
 impl std::fmt::Debug for Rings {
@@ -39,14 +65,46 @@ impl std::fmt::Debug for Rings {
 }
 
 impl Rings {
-    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, RingError> {
-        Ok(Self { verdicts: ring(ebpf, "VERDICTS")?, events: ring(ebpf, "EVENTS")? })
+    pub(super) fn take(ebpf: &mut Ebpf, slots: u32) -> Result<Self, RingError> {
+        let slots = usize::try_from(slots).expect("32 bits fit");
+        Ok(Self {
+            verdicts: ring(ebpf, "VERDICTS")?,
+            events: ring(ebpf, "EVENTS")?,
+            consumed: vec![[0; N_HOOKS]; slots],
+        })
     }
 
     /// Descriptors that become readable when a record arrives.
     #[must_use]
     pub fn descriptors(&self) -> [RawFd; 2] {
-        [self.verdicts.as_raw_fd(), self.events.as_raw_fd()]
+        [self.verdicts.records.as_raw_fd(), self.events.records.as_raw_fd()]
+    }
+
+    /// Bytes in each ring that were not read yet.
+    #[must_use]
+    pub fn backlog(&self) -> [(&'static str, usize); 2] {
+        [
+            ("verdicts", self.verdicts.positions.backlog()),
+            ("events", self.events.positions.backlog()),
+        ]
+    }
+
+    /// Whether everything that was ever submitted has been read.
+    #[must_use]
+    pub fn are_empty(&self) -> bool {
+        self.backlog().iter().all(|(_, bytes)| *bytes == 0)
+    }
+
+    /// Slots that records may come from.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + use<> {
+        0..u32::try_from(self.consumed.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many records of a hook were read for everybody who was ever in this slot.
+    #[must_use]
+    pub fn consumed(&self, slot: u32, hook: u16) -> u64 {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.consumed.get(slot));
+        slot.and_then(|hooks| hooks.get(usize::from(hook))).copied().unwrap_or(0)
     }
 
     /// Hands over what has arrived, at most `limit` ordinary records.
@@ -55,13 +113,18 @@ impl Rings {
     /// batch that is sorted afterwards never holds an effect without its cause. The slice is the ring's own memory and
     /// goes back to the kernel when `take` returns. Returns how many records were handed over.
     pub fn drain(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> usize {
+        let Self { verdicts, events, consumed } = self;
+        let mut take = |record: &[u8]| {
+            book(consumed, decode::origin(record));
+            take(record);
+        };
         let mut handed = 0;
         for _ in 0..limit {
-            let Some(record) = self.events.next() else { break };
+            let Some(record) = events.records.next() else { break };
             take(&record);
             handed += 1;
         }
-        while let Some(record) = self.verdicts.next() {
+        while let Some(record) = verdicts.records.next() {
             take(&record);
             handed += 1;
         }
@@ -69,7 +132,20 @@ impl Rings {
     }
 }
 
-fn ring(ebpf: &mut Ebpf, name: &'static str) -> Result<RingBuf<MapData>, RingError> {
+/// A record of nobody is booked to nobody: whoever submitted it has one too many in his counters, which shows.
+fn book(consumed: &mut [[u64; N_HOOKS]], origin: Option<Origin>) {
+    let Some(Origin { sandbox, hook }) = origin else { return };
+    let slot = usize::try_from(sandbox.slot).ok().and_then(|slot| consumed.get_mut(slot));
+    if let Some(count) = slot.and_then(|hooks| hooks.get_mut(usize::from(hook))) {
+        *count += 1;
+    }
+}
+
+fn ring(ebpf: &mut Ebpf, name: &'static str) -> Result<Ring, RingError> {
     let map = ebpf.take_map(name).ok_or(RingError::Missing { name })?;
-    RingBuf::try_from(map).map_err(|source| RingError::Unmappable { name, source })
+    let records =
+        RingBuf::try_from(map).map_err(|source| RingError::Unmappable { name, source })?;
+    let positions =
+        Positions::of(records.as_fd()).map_err(|source| RingError::Positions { name, source })?;
+    Ok(Ring { records, positions })
 }

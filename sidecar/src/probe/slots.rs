@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aya::{
@@ -23,7 +23,7 @@ use picket_engine::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::load::LoadError;
+use super::{load::LoadError, losses::Losses};
 
 type SlotBytes = [u8; size_of::<Slot>()];
 type MemberBytes = [u8; size_of::<Member>()];
@@ -54,7 +54,7 @@ pub enum SlotError {
         /// Why.
         source: MapError,
     },
-    /// Its counters cannot be started at zero.
+    /// Where its share of the slot's counters begins cannot be read.
     #[error("the kernel map COUNTS: {0}")]
     Counters(MapError),
     /// What was written did not come back.
@@ -73,6 +73,15 @@ pub enum SlotError {
     },
 }
 
+impl SlotError {
+    fn unknown(sandbox: SandboxId) -> Self {
+        Self::Unknown { slot: sandbox.slot, generation: sandbox.generation }
+    }
+}
+
+/// No cgroup has this id.
+const NO_CGROUP: u64 = 0;
+
 /// A slot that nobody has.
 const FREE: Slot = Slot {
     generation: 0,
@@ -88,6 +97,7 @@ const FREE: Slot = Slot {
 /// The maps that say who is watched.
 pub struct Slots {
     maps: Mutex<Maps>,
+    losses: Arc<Losses>,
 }
 
 struct Maps {
@@ -111,8 +121,9 @@ impl fmt::Debug for Slots {
 }
 
 impl Slots {
-    pub(super) fn take(ebpf: &mut Ebpf, max: u32) -> Result<Self, LoadError> {
+    pub(super) fn take(ebpf: &mut Ebpf, max: u32, losses: Arc<Losses>) -> Result<Self, LoadError> {
         Ok(Self {
+            losses,
             maps: Mutex::new(Maps {
                 slots: map(ebpf, "SLOTS")?,
                 members: map(ebpf, "MEMBERS")?,
@@ -126,6 +137,14 @@ impl Slots {
                 live: BTreeMap::new(),
             }),
         })
+    }
+
+    /// Whether a slot can hold this policy.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub fn check(policy: &Policy, now: KernelTime) -> Result<(), SlotError> {
+        rules_of(policy, now).map(drop)
     }
 
     /// Starts watching the cgroup `cgroup` (its v2 id) and everything below it, as it runs.
@@ -160,6 +179,28 @@ impl Slots {
         self.take_slot(cgroup, policy, mount_namespace, SLOT_STARTING, now)
     }
 
+    /// Takes a slot for a sandbox that others start and puts its policy there; as with [`Slots::prepare`] nothing is
+    /// remembered as seen until [`Slots::replace`]. Nothing is watched before [`Slots::admit`].
+    ///
+    /// # Errors
+    /// As [`Slots::watch`].
+    pub fn reserve(&self, policy: &Policy, now: KernelTime) -> Result<SandboxId, SlotError> {
+        self.lock().reserve(&self.losses, policy, 0, SLOT_STARTING, now)
+    }
+
+    /// From now on the cgroup, and what is made below it, belongs to the sandbox. The first one is its top.
+    ///
+    /// # Errors
+    /// The sandbox is not there, or the map refused.
+    pub fn admit(&self, sandbox: SandboxId, cgroup: u64) -> Result<(), SlotError> {
+        let mut maps = self.lock();
+        let (top, _) = maps.live.get_mut(&sandbox).ok_or(SlotError::unknown(sandbox))?;
+        if *top == NO_CGROUP {
+            *top = cgroup;
+        }
+        maps.admit(cgroup, sandbox)
+    }
+
     fn take_slot(
         &self,
         cgroup: u64,
@@ -169,16 +210,13 @@ impl Slots {
         now: KernelTime,
     ) -> Result<SandboxId, SlotError> {
         let mut maps = self.lock();
-        let slot = *maps.free.last().ok_or(SlotError::Full { max: maps.max })?;
-        let generation = maps.last_generation.wrapping_add(1).max(1);
-        let sandbox = SandboxId { slot, generation };
-        let epoch = maps.next_epoch();
-        let fresh = Slot { generation, flags, epoch, mount_namespace, ..FREE };
-        let settings = maps.install_policy(slot, policy, fresh, now)?;
-        maps.admit(cgroup, sandbox)?;
-        maps.free.pop();
-        maps.last_generation = generation;
-        maps.live.insert(sandbox, (cgroup, settings));
+        let sandbox = maps.reserve(&self.losses, policy, mount_namespace, flags, now)?;
+        if let Err(error) = maps.admit(cgroup, sandbox) {
+            maps.live.remove(&sandbox);
+            maps.release(sandbox.slot)?;
+            return Err(error);
+        }
+        maps.live.entry(sandbox).and_modify(|(top, _)| *top = cgroup);
         Ok(sandbox)
     }
 
@@ -193,10 +231,7 @@ impl Slots {
         now: KernelTime,
     ) -> Result<(), SlotError> {
         let mut maps = self.lock();
-        let (cgroup, old) = *maps
-            .live
-            .get(&sandbox)
-            .ok_or(SlotError::Unknown { slot: sandbox.slot, generation: sandbox.generation })?;
+        let (cgroup, old) = *maps.live.get(&sandbox).ok_or(SlotError::unknown(sandbox))?;
         let epoch = maps.next_epoch();
         let next = Slot { flags: 0, bank: (old.bank + 1) % RULE_BANKS, epoch, ..old };
         let settings = maps.install_policy(sandbox.slot, policy, next, now)?;
@@ -213,20 +248,13 @@ impl Slots {
         let Some((cgroup, _)) = maps.live.remove(&sandbox) else {
             return Ok(());
         };
-        match maps.members.remove(&cgroup) {
-            // The kernel forgets a removed cgroup by itself.
-            Ok(()) => {}
-            Err(error) if is_absent(&error) => {}
-            Err(source) => {
-                return Err(SlotError::Map { map: "MEMBERS", source });
+        // The kernel forgets a removed cgroup by itself, and those below it have gone before it.
+        if maps.expel(cgroup, sandbox)? {
+            for below in maps.members_of(sandbox)? {
+                maps.expel(below, sandbox)?;
             }
         }
-        let free: SlotBytes = zerocopy::transmute!(FREE);
-        maps.slots
-            .set(sandbox.slot, free, 0)
-            .map_err(|source| SlotError::Map { map: "SLOTS", source })?;
-        maps.free.push(sandbox.slot);
-        Ok(())
+        maps.release(sandbox.slot)
     }
 
     fn lock(&self) -> MutexGuard<'_, Maps> {
@@ -239,6 +267,65 @@ impl Maps {
     fn next_epoch(&mut self) -> u32 {
         self.last_epoch = self.last_epoch.wrapping_add(1);
         self.last_epoch
+    }
+
+    fn reserve(
+        &mut self,
+        losses: &Losses,
+        policy: &Policy,
+        mount_namespace: u32,
+        flags: u32,
+        now: KernelTime,
+    ) -> Result<SandboxId, SlotError> {
+        let slot = *self.free.last().ok_or(SlotError::Full { max: self.max })?;
+        let generation = self.last_generation.wrapping_add(1).max(1);
+        let sandbox = SandboxId { slot, generation };
+        let epoch = self.next_epoch();
+        let fresh = Slot { generation, flags, epoch, mount_namespace, ..FREE };
+        losses.begin(slot).map_err(SlotError::Counters)?;
+        let settings = self.install_policy(slot, policy, fresh, now)?;
+        self.free.pop();
+        self.last_generation = generation;
+        self.live.insert(sandbox, (NO_CGROUP, settings));
+        Ok(sandbox)
+    }
+
+    fn release(&mut self, slot: u32) -> Result<(), SlotError> {
+        let free: SlotBytes = zerocopy::transmute!(FREE);
+        self.slots.set(slot, free, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
+        self.free.push(slot);
+        Ok(())
+    }
+
+    /// False when it is no member of this sandbox: not any more, or of a wider one by now.
+    fn expel(&mut self, cgroup: u64, sandbox: SandboxId) -> Result<bool, SlotError> {
+        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
+        match self.members.get(&cgroup, 0) {
+            Ok(there) if Member::read_from_bytes(&there) == Ok(member) => {}
+            Err(error) if !is_absent(&error) => {
+                return Err(SlotError::Map { map: "MEMBERS", source: error });
+            }
+            _ => return Ok(false),
+        }
+        match self.members.remove(&cgroup) {
+            Ok(()) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(source) => Err(SlotError::Map { map: "MEMBERS", source }),
+        }
+    }
+
+    fn members_of(&self, sandbox: SandboxId) -> Result<Vec<u64>, SlotError> {
+        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
+        let bytes: MemberBytes = zerocopy::transmute!(member);
+        let mut cgroups = Vec::new();
+        for entry in self.members.iter() {
+            let (cgroup, there) =
+                entry.map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
+            if there == bytes {
+                cgroups.push(cgroup);
+            }
+        }
+        Ok(cgroups)
     }
 
     /// Writes a slot whose generation, epoch, bank and flags are given; the policy says the rest.

@@ -3,6 +3,7 @@
 //! The order is the promise: sweep what a crashed Picket left, load, prove every hook with the canary, and only then
 //! start anything. A plugin is registered with kernel and engine between the gate and its first instruction.
 
+mod join;
 mod plugin;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     sync::Arc,
 };
 
+pub use join::{JoinError, Joined};
 pub use plugin::{Launch, Plugin, PluginError};
 use tokio::sync::mpsc::Receiver;
 
@@ -118,6 +120,27 @@ impl Session {
         &self.swept
     }
 
+    /// What there is to say when it has been opened: events and sentences.
+    #[must_use]
+    pub fn introduction(&self) -> Vec<(&'static str, String)> {
+        let mut said = Vec::new();
+        let removed = self.swept.removed.join(", ");
+        if !removed.is_empty() {
+            said.push(("swept", format!("removed what an earlier Picket had left: {removed}")));
+        }
+        let failed: Vec<String> =
+            self.swept.failed.iter().map(|(name, error)| format!("{name} ({error})")).collect();
+        if !failed.is_empty() {
+            said.push(("not_swept", format!("could not remove {}", failed.join(", "))));
+        }
+        let TierReport { tier, because } = self.tier();
+        let because = because.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let (acts, took) = (self.proof.hooks.len(), self.proof.took.as_millis());
+        let text = format!("tier {tier}{because}; {acts} acts of the self-test seen in {took} ms");
+        said.push(("ready", text));
+        said
+    }
+
     /// The metrics.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
@@ -127,6 +150,12 @@ impl Session {
     /// The kernel side, for its counters and its log.
     pub fn probe(&mut self) -> &mut Probe {
         &mut self.probe
+    }
+
+    /// Where sandboxes live.
+    #[must_use]
+    pub fn root(&self) -> &CgroupRoot {
+        &self.root
     }
 
     /// The loop that judges.

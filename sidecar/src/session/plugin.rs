@@ -167,7 +167,7 @@ impl Session {
                 clock::now(),
             )?;
             registered = Some(id);
-            self.probe.losses().reset(id).map_err(SlotError::Counters)?;
+            self.watch.name(id, manifest.plugin_name());
             self.watch.register(id, policy.clone(), Arrival::Gated, controls);
             self.watch.notice(id, EngineNotice::Started);
             Ok(Ready { nonce: frozen.nonce })

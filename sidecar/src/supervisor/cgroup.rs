@@ -95,6 +95,14 @@ impl CgroupRoot {
         self.mount.join(HOME)
     }
 
+    /// The cgroup that this process is in, from the mount on; `None` when it is outside of what is mounted.
+    pub fn own(&self) -> io::Result<Option<PathBuf>> {
+        let text = fs::read_to_string("/proc/self/cgroup")?;
+        let own = text.lines().find_map(|line| line.strip_prefix("0::"));
+        let below = own.and_then(|own| Path::new(own).strip_prefix(&self.origin).ok());
+        Ok(below.map(|below| Path::new("/").join(below)))
+    }
+
     /// How `/proc/<pid>/cgroup` names the sandbox of this name.
     pub(super) fn name_in_proc(&self, sandbox: &str) -> PathBuf {
         self.origin.join(HOME).join(sandbox)

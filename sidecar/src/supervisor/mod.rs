@@ -11,6 +11,7 @@
 mod capabilities;
 mod cgroup;
 mod controls;
+mod foreign;
 pub mod gate;
 mod instance;
 mod launch;
@@ -30,6 +31,7 @@ mod wire;
 pub use self::capabilities::CapabilitySet;
 pub use self::cgroup::{CgroupError, CgroupRoot, HOME as CGROUP_HOME};
 pub use self::controls::{Containment, SandboxState};
+pub use self::foreign::{ForeignCgroup, has_other_root};
 pub use self::gate::{GateRefusal, inspect};
 pub use self::launch::{FrozenChild, LaunchError, launch};
 pub use self::pulse::BEAT;

@@ -5,22 +5,28 @@
 //! are counted, and no reader can hold a verdict up.
 
 pub(crate) mod act;
+mod arriving;
+pub(crate) mod balance;
 mod bell;
+mod count;
 mod priority;
 mod tap;
 mod turn;
 
 use std::{
     io,
-    sync::{Arc, mpsc},
+    sync::{Arc, atomic::AtomicU64, mpsc},
     thread::{self, JoinHandle},
 };
 
+pub use arriving::Found;
 use bell::Bell;
 use picket_engine::{
     Arrival, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
 };
 pub use tap::{Passed, Tap};
+#[cfg(test)]
+pub(crate) use tap::{Source, open as open_tap};
 use tokio::sync::mpsc as reports;
 
 use crate::{
@@ -37,6 +43,11 @@ const REPORTS: usize = 4_096;
 pub enum Report {
     /// The entry point runs: from here on the manifest counts.
     Running {
+        /// Whose.
+        sandbox: SandboxId,
+    },
+    /// It was at work when it was found: from here on its manifest counts.
+    Found {
         /// Whose.
         sandbox: SandboxId,
     },
@@ -85,6 +96,9 @@ pub enum Report {
 enum Command {
     Tap(tap::Source),
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
+    Expect { sandbox: SandboxId },
+    Join { sandbox: SandboxId, policy: Box<Policy>, found: Found, controls: Containment },
+    Name { sandbox: SandboxId, plugin: String },
     Replace { sandbox: SandboxId, policy: Box<Policy> },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
@@ -96,6 +110,7 @@ enum Command {
 pub struct Watch {
     commands: mpsc::Sender<Command>,
     bell: Arc<Bell>,
+    turned: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -113,12 +128,21 @@ impl Watch {
         let (commands, inbox) = mpsc::channel();
         let (outbox, receiver) = reports::channel(REPORTS);
         let bell = Arc::new(Bell::new()?);
-        let parts =
-            turn::Parts { rings, slots, losses, metrics, inbox, outbox, bell: Arc::clone(&bell) };
+        let turned = Arc::new(AtomicU64::new(crate::clock::now().as_nanos()));
+        let parts = turn::Parts {
+            rings,
+            slots,
+            losses,
+            metrics,
+            inbox,
+            outbox,
+            bell: Arc::clone(&bell),
+            turned: Arc::clone(&turned),
+        };
         let thread = thread::Builder::new()
             .name("picket-watch".to_owned())
             .spawn(move || turn::run(parts))?;
-        Ok((Self { commands, bell, thread: Some(thread) }, receiver))
+        Ok((Self { commands, bell, turned, thread: Some(thread) }, receiver))
     }
 
     /// Listens to everything that passes the engine from now on, through a queue of this many. Sandboxes registered
@@ -139,6 +163,28 @@ impl Watch {
         controls: Containment,
     ) {
         self.tell(Command::Register { sandbox, policy: Box::new(policy), arrival, controls });
+    }
+
+    /// Holds back what the kernel reports about a sandbox until [`Watch::join`]: to be called before the kernel side
+    /// may report anything.
+    pub fn expect(&self, sandbox: SandboxId) {
+        self.tell(Command::Expect { sandbox });
+    }
+
+    /// Starts judging a sandbox that others started, with what was held back since [`Watch::expect`].
+    pub fn join(&self, sandbox: SandboxId, policy: Policy, found: Found, controls: Containment) {
+        self.tell(Command::Join { sandbox, policy: Box::new(policy), found, controls });
+    }
+
+    /// Where the loop writes the kernel clock's nanoseconds each turn, at least every quarter of a second.
+    #[must_use]
+    pub fn turned(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.turned)
+    }
+
+    /// Says what the operator calls a sandbox, for its metrics. To be called before it is registered.
+    pub fn name(&self, sandbox: SandboxId, plugin: &str) {
+        self.tell(Command::Name { sandbox, plugin: plugin.to_owned() });
     }
 
     /// Judges a sandbox by another policy from now on.

@@ -47,13 +47,13 @@ impl Tap {
 }
 
 /// The loop's end: it never waits for a listener.
-pub(super) struct Source {
+pub(crate) struct Source {
     listener: mpsc::Sender<Passed>,
     missed: Arc<AtomicU64>,
 }
 
 /// A queue of this many; what finds it full is counted.
-pub(super) fn open(capacity: usize) -> (Source, Tap) {
+pub(crate) fn open(capacity: usize) -> (Source, Tap) {
     let (listener, passed) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
     (Source { listener, missed: Arc::clone(&missed) }, Tap { passed, missed })
@@ -61,7 +61,7 @@ pub(super) fn open(capacity: usize) -> (Source, Tap) {
 
 impl Source {
     /// False when nobody listens any more.
-    pub(super) fn pass(&self, passed: impl FnOnce() -> Passed) -> bool {
+    pub(crate) fn pass(&self, passed: impl FnOnce() -> Passed) -> bool {
         match self.listener.try_reserve() {
             Ok(room) => {
                 room.send(passed());

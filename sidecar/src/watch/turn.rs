@@ -1,19 +1,32 @@
 //! One turn after the other: commands, records in order, time, receipts.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     io,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
+use picket_abi::Header;
 use picket_engine::{
     Arrival, Effect, Engine, Fact, Input, KernelTime, Narrowing, Notice, Policy, SandboxId,
     Settings,
 };
 use tokio::sync::mpsc as reports;
 
-use super::{Command, Passed, Report, act::Steps, bell::Bell, priority, tap::Source};
+use super::{
+    Command, Passed, Report,
+    act::Steps,
+    arriving::Arriving,
+    bell::Bell,
+    count::{Ledger, Sources},
+    priority,
+    tap::Source,
+};
 use crate::{
     clock, decode,
     export::Metrics,
@@ -40,6 +53,7 @@ pub(super) struct Parts {
     pub(super) inbox: mpsc::Receiver<Command>,
     pub(super) outbox: reports::Sender<Report>,
     pub(super) bell: Arc<Bell>,
+    pub(super) turned: Arc<AtomicU64>,
 }
 
 /// Runs until told to stop.
@@ -68,6 +82,10 @@ struct Loop {
     parts: Parts,
     engine: Engine,
     judged: BTreeMap<SandboxId, Judged>,
+    arriving: Arriving,
+    /// Taken from the inbox before their turn.
+    deferred: VecDeque<Command>,
+    ledger: Ledger,
     steps: Steps,
     effects: Vec<Effect>,
     taps: Vec<Source>,
@@ -79,10 +97,14 @@ struct Loop {
 impl Loop {
     fn new(parts: Parts) -> Self {
         let now = clock::now();
+        let ledger = Ledger::new(&parts.rings);
         Self {
             parts,
+            ledger,
             engine: Engine::new(Settings::STANDARD),
             judged: BTreeMap::new(),
+            arriving: Arriving::default(),
+            deferred: VecDeque::new(),
             steps: Steps::default(),
             effects: Vec::new(),
             taps: Vec::new(),
@@ -101,6 +123,7 @@ impl Loop {
             self.judge_records();
             self.collect_receipts();
             self.pass_time();
+            self.parts.turned.store(clock::now().as_nanos(), Ordering::Relaxed);
         }
     }
 
@@ -122,17 +145,28 @@ impl Loop {
 
     /// Takes commands; false when one of them was to stop.
     fn obey(&mut self) -> bool {
-        while let Ok(command) = self.parts.inbox.try_recv() {
+        while let Some(command) = self.next_command() {
             let at = clock::now();
             match command {
                 Command::Tap(source) => self.taps.push(source),
                 Command::Register { sandbox, policy, arrival, controls } => {
-                    // What was found at work has been running for long.
-                    let started = matches!(arrival, Arrival::Running { .. });
-                    let judged = Judged { policy: (*policy).clone(), controls, started, lost: 0 };
-                    judged.controls.beat();
-                    self.judged.insert(sandbox, judged);
-                    self.handle(Input::Register { sandbox, policy: *policy, arrival, at });
+                    self.register(sandbox, *policy, arrival, controls);
+                }
+                Command::Expect { sandbox } => self.arriving.expect(sandbox),
+                Command::Join { sandbox, policy, found, controls } => {
+                    // Whose entry the kernel has reported is held back with the rest of it.
+                    self.judge_backlog();
+                    let held = self.arriving.take(sandbox);
+                    self.register(sandbox, *policy, held.arrival(found), controls);
+                    for decoded in held.records {
+                        self.judge(decoded);
+                    }
+                    if 0 < held.lost {
+                        self.handle(Input::Loss { sandbox, lost: held.lost, at: clock::now() });
+                    }
+                }
+                Command::Name { sandbox, plugin } => {
+                    self.ledger.name(sandbox, &plugin, &self.parts.metrics);
                 }
                 Command::Replace { sandbox, policy } => {
                     if let Some(judged) = self.judged.get_mut(&sandbox) {
@@ -148,12 +182,14 @@ impl Loop {
                     self.handle(Input::Supervisor { sandbox, notice, at });
                 }
                 Command::Unregister { sandbox } => {
-                    self.judge_records();
-                    self.count_losses(at);
+                    self.judge_backlog();
+                    self.count_losses(at, Some(sandbox));
                     // A kill and the end that follows from it may both be news: the receipt comes first.
                     self.collect_receipts();
+                    drop(self.arriving.take(sandbox));
                     self.handle(Input::Unregister { sandbox, at });
                     self.judged.remove(&sandbox);
+                    self.ledger.close(sandbox);
                     self.steps.forget(sandbox);
                     // Here and not where it was ended: what was still under way may have touched its slot.
                     if let Err(error) = self.parts.slots.unwatch(sandbox) {
@@ -167,27 +203,80 @@ impl Loop {
         true
     }
 
+    fn next_command(&mut self) -> Option<Command> {
+        self.deferred.pop_front().or_else(|| self.parts.inbox.try_recv().ok())
+    }
+
+    fn register(
+        &mut self,
+        sandbox: SandboxId,
+        policy: Policy,
+        arrival: Arrival,
+        controls: Containment,
+    ) {
+        let at = clock::now();
+        // What was found at work has been running for long.
+        let started = matches!(arrival, Arrival::Running { .. });
+        let judged = Judged { policy: policy.clone(), controls, started, lost: 0 };
+        judged.controls.beat();
+        self.judged.insert(sandbox, judged);
+        self.handle(Input::Register { sandbox, policy: policy.clone(), arrival, at });
+        if started {
+            // Its slot was prepared for an empty one.
+            self.install(sandbox, &policy, at);
+            self.report(Report::Found { sandbox });
+        }
+    }
+
     /// Decodes what has arrived and judges it in the order in which it happened.
     fn judge_records(&mut self) {
-        let Self { parts, batch, .. } = self;
+        let Self { parts, batch, ledger, .. } = self;
         let metrics = &parts.metrics;
+        ledger.weigh(&parts.rings);
         parts.rings.drain(BATCH, |bytes| match decode::record(bytes) {
             Ok(decoded) => batch.push(decoded),
             Err(error) => {
                 metrics.undecodable();
+                ledger.shed(bytes);
                 tracing::error!(%error, "a record of our own probes");
             }
         });
+        // Asked for before the first record about them was made, and so before any that was just read.
+        while let Ok(command) = self.parts.inbox.try_recv() {
+            match command {
+                Command::Expect { sandbox } => self.arriving.expect(sandbox),
+                command => self.deferred.push_back(command),
+            }
+        }
         let mut batch = std::mem::take(&mut self.batch);
         batch.sort_by_key(|decoded| decoded.order);
         for decoded in batch.drain(..) {
-            self.parts.metrics.event(&decoded.fact);
-            self.note_start(&decoded);
-            let decode::Decoded { sandbox, order, process, fact } = decoded;
-            self.handle(Input::Event { sandbox, order, process, fact });
+            let known = self.judged.contains_key(&decoded.sandbox)
+                || self.arriving.expects(decoded.sandbox);
+            self.ledger.judged(decoded.sandbox, decoded.hook, known);
+            if let Some(decoded) = self.arriving.hold(decoded) {
+                self.judge(decoded);
+            }
         }
         // Its room is used again.
         self.batch = batch;
+    }
+
+    fn judge(&mut self, decoded: decode::Decoded) {
+        self.parts.metrics.event(&decoded.fact);
+        self.note_start(&decoded);
+        let decode::Decoded { sandbox, order, process, fact, .. } = decoded;
+        self.handle(Input::Event { sandbox, order, process, fact });
+    }
+
+    /// Judges all that is in the rings by now, however much: what was submitted before this call.
+    fn judge_backlog(&mut self) {
+        // Ends even if others go on: so many turns read at least as many bytes.
+        let mut left: usize = self.parts.rings.backlog().iter().map(|(_, bytes)| bytes).sum();
+        while 0 < left && !self.parts.rings.are_empty() {
+            self.judge_records();
+            left = left.saturating_sub(BATCH * size_of::<Header>());
+        }
     }
 
     fn note_start(&mut self, decoded: &decode::Decoded) {
@@ -229,30 +318,21 @@ impl Loop {
         }
         if COUNT <= at.duration_since(self.last_count) {
             self.last_count = at;
-            self.count_losses(at);
+            self.count_losses(at, None);
         }
     }
 
-    /// Tells the engine what never arrived, per sandbox, and the metrics what the node lost.
-    fn count_losses(&mut self, at: KernelTime) {
-        let mut inputs = Vec::new();
-        for (sandbox, judged) in &mut self.judged {
-            let Ok(hooks) = self.parts.losses.of_sandbox(*sandbox) else {
-                continue;
-            };
-            let lost: u64 = hooks.iter().map(|hook| hook.counts.dropped + hook.counts.error).sum();
-            let new = lost.saturating_sub(judged.lost);
-            judged.lost = lost;
-            if 0 < new {
-                inputs.push(Input::Loss { sandbox: *sandbox, lost: new, at });
-            }
-        }
-        for input in inputs {
+    /// Tells the engine what never arrived and what does not add up, per sandbox, and the metrics what was counted.
+    fn count_losses(&mut self, at: KernelTime, ending: Option<SandboxId>) {
+        let Self { parts, ledger, judged, .. } = self;
+        let Parts { losses, rings, metrics, .. } = parts;
+        let sources = Sources { losses, rings, metrics };
+        let told = judged
+            .iter_mut()
+            .filter(|(sandbox, _)| ending.is_none_or(|ending| ending == **sandbox))
+            .map(|(sandbox, judged)| (*sandbox, &mut judged.lost));
+        for input in ledger.count(told, ending.is_some(), at, &sources) {
             self.handle(input);
-        }
-        match self.parts.losses.by_reason() {
-            Ok(reasons) => self.parts.metrics.lost(&reasons),
-            Err(error) => tracing::error!(%error, "reading the kernel's loss counters"),
         }
     }
 
@@ -296,11 +376,15 @@ impl Loop {
 
     /// The kernel forgets what it has seen, so that the next act is judged by the narrower policy.
     fn narrow(&self, sandbox: SandboxId, why: Narrowing, at: KernelTime) {
-        let Some(judged) = self.judged.get(&sandbox) else {
-            return;
-        };
-        if let Err(error) = self.parts.slots.replace(sandbox, &judged.policy, at) {
-            tracing::error!(%error, %sandbox, why = why.as_str(), "the kernel keeps the wider rules");
+        if let Some(judged) = self.judged.get(&sandbox) {
+            tracing::debug!(%sandbox, why = why.as_str(), "narrower");
+            self.install(sandbox, &judged.policy, at);
+        }
+    }
+
+    fn install(&self, sandbox: SandboxId, policy: &Policy, at: KernelTime) {
+        if let Err(error) = self.parts.slots.replace(sandbox, policy, at) {
+            tracing::error!(%error, %sandbox, "the kernel keeps the wider rules");
         }
     }
 

@@ -67,7 +67,9 @@ fn named_test(text: &str) -> Option<&str> {
 
 fn defines(source: &str, test: &str) -> bool {
     source.lines().any(|line| {
-        let after = line.trim_start().strip_prefix("fn ").and_then(|rest| rest.strip_prefix(test));
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        let after = line.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(test));
         after.is_some_and(|rest| rest.starts_with('('))
     })
 }

@@ -24,6 +24,7 @@ fn expectations() -> Expectations {
 fn decoded(tgid: u32, fact: Fact) -> Decoded {
     let start = picket_engine::KernelTime::from_nanos(1_234_567_890);
     Decoded {
+        hook: 0,
         sandbox: SandboxId { slot: 0, generation: 1 },
         order: Order::at(start),
         process: Process { tgid, tid: tgid, start },

@@ -1,0 +1,100 @@
+//! The daemon's state as JSON. Server and client share these shapes, so they cannot drift apart.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::{Reloaded, SandboxStatus, Status, Unwatched};
+
+/// Answer to `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StatusAnswer {
+    pub(crate) version: String,
+    pub(crate) tier: String,
+    pub(crate) config: String,
+    pub(crate) refused: Option<String>,
+    pub(crate) sandboxes: Vec<SandboxAnswer>,
+    pub(crate) unwatched: Vec<UnwatchedAnswer>,
+}
+
+/// A cgroup that should be watched and is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnwatchedAnswer {
+    pub(crate) cgroup: String,
+    pub(crate) reason: String,
+}
+
+/// One sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SandboxAnswer {
+    pub(crate) sandbox: String,
+    pub(crate) plugin: String,
+    pub(crate) mode: String,
+    pub(crate) state: String,
+    pub(crate) findings: u64,
+    pub(crate) cgroup: String,
+    pub(crate) manifest: String,
+    pub(crate) other_root: bool,
+}
+
+/// Answer to a change of mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ModeAnswer {
+    /// The mode until now.
+    pub(crate) was: String,
+    #[serde(flatten)]
+    pub(crate) now: SandboxAnswer,
+}
+
+/// Answer to a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReloadAnswer {
+    pub(crate) added: usize,
+    pub(crate) removed: usize,
+    pub(crate) changed: usize,
+}
+
+impl From<&Status> for StatusAnswer {
+    fn from(status: &Status) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tier: status.tier.as_str().to_owned(),
+            config: text(&status.config),
+            refused: status.refused.clone(),
+            sandboxes: status.sandboxes.iter().map(SandboxAnswer::from).collect(),
+            unwatched: status.unwatched.iter().map(UnwatchedAnswer::from).collect(),
+        }
+    }
+}
+
+impl From<&SandboxStatus> for SandboxAnswer {
+    fn from(status: &SandboxStatus) -> Self {
+        Self {
+            sandbox: status.sandbox.to_string(),
+            plugin: status.plugin.clone(),
+            mode: status.mode.as_str().to_owned(),
+            state: status.state.as_str().to_owned(),
+            findings: status.findings,
+            cgroup: text(&status.cgroup),
+            manifest: text(&status.manifest),
+            other_root: status.other_root,
+        }
+    }
+}
+
+impl From<&Unwatched> for UnwatchedAnswer {
+    fn from(unwatched: &Unwatched) -> Self {
+        Self { cgroup: text(&unwatched.cgroup), reason: unwatched.reason.clone() }
+    }
+}
+
+impl From<Reloaded> for ReloadAnswer {
+    fn from(reloaded: Reloaded) -> Self {
+        let Reloaded { added, removed, changed } = reloaded;
+        Self { added, removed, changed }
+    }
+}
+
+fn text(path: &Path) -> String {
+    super::escape::bytes(path.as_os_str().as_encoded_bytes())
+}

@@ -1,0 +1,137 @@
+//! `picket status`: what a running daemon watches, and by which configuration.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::{Output, exit, reach, words};
+use crate::api::StatusAnswer;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    daemon: reach::Daemon,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "human")]
+    output: Output,
+}
+
+pub(super) fn run(arguments: Arguments) -> exit::Exit {
+    reach::block_on(async {
+        let client = arguments.daemon.client();
+        let answer: StatusAnswer = client.get("/v1/status").await?;
+        match arguments.output {
+            Output::Json => reach::json(&answer),
+            Output::Human => {
+                let socket = words::text(client.socket().as_os_str().as_encoded_bytes());
+                Ok(reach::line(&page(&answer, &socket))?)
+            }
+        }
+    })
+}
+
+fn page(status: &StatusAnswer, socket: &str) -> String {
+    let text = |text: &str| words::text(text.as_bytes());
+    let mut page = format!(
+        "picket {} is watching, tier {}, asked on {socket}\nconfiguration {}",
+        text(&status.version),
+        text(&status.tier),
+        text(&status.config)
+    );
+    match &status.refused {
+        None => page.push_str(", in force"),
+        Some(why) => {
+            page.push_str("\nREFUSED: its newest version is no good, the one before is in force:");
+            for line in why.lines() {
+                write!(page, "\n    {}", text(line)).expect("a String takes everything");
+            }
+        }
+    }
+    for one in &status.unwatched {
+        write!(page, "\nNOT WATCHED: {}: {}", text(&one.cgroup), text(&one.reason))
+            .expect("a String takes everything");
+    }
+    page.push('\n');
+    if status.sandboxes.is_empty() {
+        page.push_str("\nNo sandbox is watched at the moment.");
+        return page;
+    }
+    let heads = ["PLUGIN", "SANDBOX", "MODE", "STATE", "FINDINGS", "CGROUP"].map(str::to_owned);
+    let rows = status.sandboxes.iter().map(|one| {
+        let findings = one.findings.to_string();
+        [&one.plugin, &one.sandbox, &one.mode, &one.state, &findings, &one.cgroup]
+            .map(|cell| text(cell))
+    });
+    let table: Vec<[String; 6]> = std::iter::once(heads).chain(rows).collect();
+    for row in &table {
+        page.push('\n');
+        page.push_str(&aligned(row, &table));
+    }
+    for one in status.sandboxes.iter().filter(|one| one.other_root) {
+        write!(
+            page,
+            "\n{}: sees another root than Picket, in whose files its rules are looked up",
+            text(&one.sandbox)
+        )
+        .expect("a String takes everything");
+    }
+    page
+}
+
+fn aligned(row: &[String; 6], table: &[[String; 6]]) -> String {
+    let cells = row.iter().enumerate().map(|(column, cell)| {
+        let cells = table.iter().filter_map(|row| row.get(column));
+        let width = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        format!("{cell:<width$}")
+    });
+    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{SandboxAnswer, UnwatchedAnswer};
+
+    fn status(refused: Option<&str>, sandboxes: Vec<SandboxAnswer>) -> StatusAnswer {
+        StatusAnswer {
+            version: "0.1.0".to_owned(),
+            tier: "trace".to_owned(),
+            config: "/etc/picket/picket.yaml".to_owned(),
+            refused: refused.map(str::to_owned),
+            sandboxes,
+            unwatched: Vec::new(),
+        }
+    }
+
+    fn sandbox(plugin: &str, id: &str, findings: u64, cgroup: &str) -> SandboxAnswer {
+        SandboxAnswer {
+            sandbox: id.to_owned(),
+            plugin: plugin.to_owned(),
+            mode: "enforce".to_owned(),
+            state: "running".to_owned(),
+            findings,
+            cgroup: cgroup.to_owned(),
+            manifest: "/etc/picket/m.yaml".to_owned(),
+            other_root: cgroup.contains("bad"),
+        }
+    }
+
+    #[test]
+    fn a_page_shows_what_is_watched_in_columns() {
+        let sandboxes = vec![
+            sandbox("weather", "0.0", 0, "/machine.slice/weather"),
+            sandbox("a-long-plugin-name", "12.3", 1024, "/bad\u{1b}[2J"),
+        ];
+        insta::assert_snapshot!(page(&status(None, sandboxes), "/run/picket/picket.sock"));
+    }
+
+    #[test]
+    fn a_page_says_what_is_not_as_it_should_be() {
+        let mut refused = status(Some("picket.yaml:3:1: unknown field\n  hint"), Vec::new());
+        refused.unwatched = vec![UnwatchedAnswer {
+            cgroup: "/machine.slice/late".to_owned(),
+            reason: "no slot is free".to_owned(),
+        }];
+        insta::assert_snapshot!(page(&refused, "/run/picket/picket.sock"));
+    }
+}

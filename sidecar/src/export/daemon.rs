@@ -1,0 +1,112 @@
+//! What only the daemon counts.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge};
+
+use super::metrics::{Metrics, VALID, counters, gauge};
+
+/// From 100 µs to 10 s: told by the kernel it takes a fraction of a millisecond, found by the periodic walk seconds.
+const BUCKETS: [f64; 12] =
+    [100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3, 100e-3, 500e-3, 1.0, 10.0];
+
+/// What came of reading the configuration again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// It is in force.
+    Applied,
+    /// It is no good; the former one is in force.
+    Refused,
+}
+
+impl ReloadOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The daemon's part of the scrape.
+#[derive(Clone, Debug)]
+pub struct DaemonMetrics {
+    to_watched: Histogram,
+    unwatched: IntGauge,
+    last_successful: IntGauge,
+    last_success: Gauge,
+    reloads: IntCounterVec,
+}
+
+impl DaemonMetrics {
+    /// Adds the daemon's part. The configuration that it starts with counts as a success.
+    #[must_use]
+    pub fn register(metrics: &Metrics) -> Self {
+        let to_watched = HistogramOpts::new(
+            "picket_cgroup_to_watched_seconds",
+            "From the kernel's word of a new cgroup to its membership.",
+        );
+        let new = Self {
+            to_watched: Histogram::with_opts(to_watched.buckets(BUCKETS.to_vec())).expect(VALID),
+            unwatched: gauge(
+                "picket_sandboxes_unwatched",
+                "Cgroups that the configuration means and that are not watched.",
+            ),
+            last_successful: gauge(
+                "picket_config_last_reload_successful",
+                "Whether the newest configuration is the one in force.",
+            ),
+            last_success: Gauge::new(
+                "picket_config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was put there.",
+            )
+            .expect(VALID),
+            reloads: counters(
+                "picket_config_reloads_total",
+                "Times the configuration was read again.",
+                &["outcome"],
+            ),
+        };
+        let all: [Box<dyn prometheus::core::Collector>; 5] = [
+            Box::new(new.to_watched.clone()),
+            Box::new(new.unwatched.clone()),
+            Box::new(new.last_successful.clone()),
+            Box::new(new.last_success.clone()),
+            Box::new(new.reloads.clone()),
+        ];
+        for collector in all {
+            metrics.registry().register(collector).expect("each name once");
+        }
+        for outcome in [ReloadOutcome::Applied, ReloadOutcome::Refused] {
+            new.reloads.with_label_values(&[outcome.as_str()]).reset();
+        }
+        new.in_force();
+        new
+    }
+
+    /// A cgroup that the kernel told of became a member.
+    pub fn watched_after(&self, took: Duration) {
+        self.to_watched.observe(took.as_secs_f64());
+    }
+
+    /// How many are meant and not watched.
+    pub fn unwatched(&self, count: usize) {
+        self.unwatched.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The configuration was read again.
+    pub fn reloaded(&self, outcome: ReloadOutcome) {
+        self.reloads.with_label_values(&[outcome.as_str()]).inc();
+        match outcome {
+            ReloadOutcome::Applied => self.in_force(),
+            ReloadOutcome::Refused => self.last_successful.set(0),
+        }
+    }
+
+    fn in_force(&self) {
+        self.last_successful.set(1);
+        // A clock before 1970 is no time worth telling.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_success.set(now.as_secs_f64().floor());
+    }
+}

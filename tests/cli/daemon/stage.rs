@@ -1,0 +1,233 @@
+//! A running `picket run` with cgroups that the test makes, as an orchestrator would.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use picket::supervisor::CgroupRoot;
+use picket_tests::{PATIENCE, picket, unique, wait_for};
+use serde_json::Value;
+
+use super::super::plugin::Plugin;
+use super::super::run::{has_event, signal};
+
+/// A part of the cgroup tree, a directory with configuration and manifest, and what was started in them.
+pub(super) struct Stage {
+    pub(super) plugin: Plugin,
+    home: PathBuf,
+    children: Vec<Child>,
+}
+
+/// A running daemon. Dropping it kills it.
+pub(super) struct Daemon {
+    child: Child,
+    reports: PathBuf,
+}
+
+impl Stage {
+    /// One rule for all cgroups directly below the stage's own, and this manifest.
+    pub(super) fn new(plugin: Plugin) -> Self {
+        let home = CgroupRoot::find().unwrap().mount().join(unique("daemon"));
+        fs::create_dir(&home).unwrap();
+        plugin.write("manifest.yaml", plugin.manifest());
+        plugin.write("secret", "secret\n");
+        let stage = Self { plugin, home, children: Vec::new() };
+        stage.configure(&stage.rule("*", ""));
+        stage
+    }
+
+    /// A rule for cgroups below the stage's own, as a line of YAML.
+    pub(super) fn rule(&self, pattern: &str, more: &str) -> String {
+        format!("  - {{ cgroup: /{}/{pattern}, manifest: manifest.yaml{more} }}\n", self.name())
+    }
+
+    fn name(&self) -> &str {
+        self.home.file_name().unwrap().to_str().unwrap()
+    }
+
+    pub(super) fn configure(&self, rules: &str) {
+        self.configure_with(rules, "");
+    }
+
+    pub(super) fn configure_with(&self, rules: &str, more: &str) {
+        let socket = self.plugin.path("picket.sock");
+        let text = format!(
+            "version: 1\nmetrics: {{ listen: \"127.0.0.1:0\" }}\napi: {{ socket: {} }}\n{more}sandboxes:\n{rules}",
+            socket.display()
+        );
+        self.write("picket.yaml", &text);
+    }
+
+    /// Puts a whole file in place of another, as editors do.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let next = self.plugin.write("next", text);
+        fs::rename(next, self.plugin.path(name)).unwrap();
+    }
+
+    /// How the daemon calls a cgroup of the stage.
+    pub(super) fn path(&self, name: &str) -> String {
+        format!("/{}/{name}", self.name())
+    }
+
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.home.join(name)
+    }
+
+    pub(super) fn make(&self, name: &str) -> PathBuf {
+        let place = self.place(name);
+        fs::create_dir(&place).unwrap();
+        place
+    }
+
+    pub(super) fn remove(&self, name: &str) {
+        // Its last process may still be on its way out.
+        wait_for("an empty cgroup", || fs::remove_dir(self.place(name)).ok());
+    }
+
+    /// Has a shell enter the cgroup and then execute another with this script, as a container's runtime does.
+    pub(super) fn enter(&mut self, name: &str, script: &str) {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo $$ > \"$0/cgroup.procs\"; exec /bin/sh -c \"$1\""]);
+        command.arg(self.place(name)).arg(script).current_dir(self.plugin.directory());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.children.push(command.spawn().unwrap());
+    }
+
+    pub(super) fn is_frozen(&self, name: &str) -> bool {
+        has_event(&self.place(name), "frozen 1")
+    }
+
+    /// Starts a daemon; its reports go to a file of their own.
+    pub(super) fn daemon(&self) -> Daemon {
+        let reports = self.plugin.path(&unique("reports"));
+        let mut command = picket();
+        command.args(["run", "--output", "json", "--config"]).arg(self.plugin.path("picket.yaml"));
+        command.arg("--report-to").arg(&reports);
+        command.stdout(Stdio::null()).stdin(Stdio::null());
+        command.stderr(File::create(self.plugin.path(&unique("stderr"))).unwrap());
+        Daemon { child: command.spawn().unwrap(), reports }
+    }
+
+    /// As [`Stage::daemon`], and waits until it watches.
+    pub(super) fn watching(&self) -> Daemon {
+        let daemon = self.daemon();
+        daemon.await_one("watching", |_| true);
+        daemon
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(fs::write(self.home.join("cgroup.kill"), "1"));
+        for child in &mut self.children {
+            drop(child.wait());
+        }
+        remove_tree(&self.home);
+    }
+}
+
+fn remove_tree(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_tree(&entry.path());
+        }
+    }
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while fs::remove_dir(path).is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)
+        && std::time::Instant::now() < deadline
+    {
+        std::thread::yield_now();
+    }
+}
+
+impl Daemon {
+    pub(super) fn reports(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.reports).unwrap_or_default();
+        // The last line may be half written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    pub(super) fn of(&self, event: &str) -> Vec<Value> {
+        self.reports().into_iter().filter(|report| report["event"] == event).collect()
+    }
+
+    /// Waits for a report of this kind.
+    #[track_caller]
+    pub(super) fn await_one(&self, event: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(report) = self.of(event).into_iter().find(&is_it) {
+                return report;
+            }
+            let now = std::time::Instant::now();
+            assert!(now < deadline, "waited in vain: {event}; {:#?}", self.reports());
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
+    }
+
+    /// Waits for as many reports of this kind.
+    #[track_caller]
+    pub(super) fn await_count(&self, event: &str, count: usize) {
+        wait_for(&format!("{count} × {event}"), || (count <= self.of(event).len()).then_some(()));
+    }
+
+    /// Waits until it says that it watches this cgroup, and answers the sandbox.
+    #[track_caller]
+    pub(super) fn await_watched(&self, path: &str) -> Value {
+        let text = format!("is {path} (");
+        let is_it = |report: &Value| report["text"].as_str().unwrap().starts_with(&text);
+        self.await_one("watched", is_it)["sandbox"].clone()
+    }
+
+    /// Waits for a report about one sandbox.
+    #[track_caller]
+    pub(super) fn await_about(&self, event: &str, sandbox: &Value) -> Value {
+        self.await_one(event, |report| report["sandbox"] == *sandbox)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        let report = self.await_one("metrics", |_| true);
+        let text = report["text"].as_str().unwrap();
+        let address = text.strip_prefix("metrics on http://").unwrap();
+        address.strip_suffix("/metrics").unwrap().parse().unwrap()
+    }
+
+    /// Status and body.
+    pub(super) fn get(&self, path: &str) -> (u32, String) {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let host = "Host: localhost\r\nConnection: close";
+        write!(stream, "GET {path} HTTP/1.1\r\n{host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// Whether the scrape has this line.
+    pub(super) fn counts(&self, line: &str) -> bool {
+        self.get("/metrics").1.lines().any(|found| found == line)
+    }
+
+    pub(super) fn signal(&self, number: i32) {
+        signal(self.child.id().cast_signed(), number);
+    }
+
+    /// Ends it and answers its code.
+    pub(super) fn end(&mut self, number: i32) -> Option<i32> {
+        self.signal(number);
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
