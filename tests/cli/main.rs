@@ -1,7 +1,8 @@
 //! The command line: what people type, what it prints, how it exits, what it leaves behind.
 //!
 //! Needs root, cgroup2, the built binary in `PICKET_BIN` (`cargo xtask test kernel` sets it), and
-//! Debian's essential packages: the plugins are lines of `dash` and `perl`.
+//! Debian's essential packages: the plugins are lines of `dash` and `perl`. `prometheus` needs
+//! the package of that name.
 
 #[cfg(test)]
 mod bad;
@@ -9,6 +10,7 @@ mod bad;
 mod codes;
 #[cfg(test)]
 mod configs;
+mod conservation;
 mod daemon;
 #[cfg(test)]
 mod death;
@@ -30,6 +32,8 @@ mod modes;
 mod passing;
 #[cfg(test)]
 mod plugin;
+#[cfg(test)]
+mod prometheus;
 #[cfg(test)]
 mod run;
 #[cfg(test)]

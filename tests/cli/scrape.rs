@@ -11,7 +11,12 @@ use super::plugin::{LINGER, Plugin};
 use super::run::Run;
 
 /// Starts a plugin with `--metrics` on a port of the kernel's choice, and answers the address.
-fn start(plugin: &Plugin, flags: &[&str], script: &str, argument: &str) -> (Run, SocketAddr) {
+pub(crate) fn start(
+    plugin: &Plugin,
+    flags: &[&str],
+    script: &str,
+    argument: &str,
+) -> (Run, SocketAddr) {
     let mut command = plugin.exec();
     command.args(["--metrics", "127.0.0.1:0"]).args(flags);
     command.args(["--", "sh", "-c", script, argument]);
@@ -23,7 +28,7 @@ fn start(plugin: &Plugin, flags: &[&str], script: &str, argument: &str) -> (Run,
 }
 
 /// Head and body of an answer.
-fn get(address: SocketAddr, path: &str) -> (String, String) {
+pub(crate) fn get(address: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
@@ -34,7 +39,7 @@ fn get(address: SocketAddr, path: &str) -> (String, String) {
 }
 
 /// The value of a series, written as in the scrape.
-fn value(scrape: &str, series: &str) -> Option<f64> {
+pub(crate) fn value(scrape: &str, series: &str) -> Option<f64> {
     let line = scrape
         .lines()
         .find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
@@ -42,7 +47,7 @@ fn value(scrape: &str, series: &str) -> Option<f64> {
 }
 
 /// The values of a family's series, added.
-fn sum(scrape: &str, family: &str) -> f64 {
+pub(crate) fn sum(scrape: &str, family: &str) -> f64 {
     let prefix = format!("{family}{{");
     let lines = scrape.lines().filter(|line| line.starts_with(&prefix));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
@@ -89,9 +94,12 @@ fn a_scrape_tells_what_picket_saw_and_did_and_nothing_of_the_plugins_own_words()
     // The reports did have the words, the scrape may not.
     let told = run.reports().iter().any(|report| report.to_string().contains(&token));
     assert!(told, "the plugin did not do what this test is about");
-    for secret in [token.as_str(), plugin.name(), plugin.directory().to_str().unwrap()] {
+    for secret in [token.as_str(), plugin.directory().to_str().unwrap()] {
         assert!(!scrape.contains(secret), "{secret} in {scrape}");
     }
+    // The name is the operator's, and stands in its own label only.
+    let label = format!("plugin=\"{}\"", plugin.name());
+    assert!(!scrape.replace(&label, "").contains(plugin.name()), "{scrape}");
     run.signal(SIGINT);
     assert_eq!(run.end().code, 120);
 }

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod actor;
 #[cfg(test)]
+mod conservation;
+#[cfg(test)]
 mod contain;
 #[cfg(test)]
 mod counting;

@@ -115,3 +115,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_record_is_booked_to_whom_it_names_even_if_the_rest_makes_no_sense() {
+    let sandbox = SandboxId { slot: 3, generation: 7 };
+    let nonsense = header(99);
+    assert_eq!(origin(nonsense.as_bytes()), Some(Origin { sandbox, hook: 0 }));
+    let nobodys = [Header { hook: 10, ..nonsense }, Header { abi: ABI_VERSION + 1, ..nonsense }];
+    assert_eq!(nobodys.map(|header| origin(header.as_bytes())), [None; 2]);
+    assert_eq!(origin(&nonsense.as_bytes()[1..]), None);
+}

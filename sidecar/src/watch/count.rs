@@ -49,7 +49,10 @@ struct Line {
 
 impl Ledger {
     /// Starts where the reader stands: what the self-test has read was its own.
-    pub(super) fn new(rings: &Rings) -> Self {
+    pub(super) fn new(rings: &Rings, metrics: &Metrics) -> Self {
+        for (ring, bytes) in rings.backlog() {
+            metrics.backlog(ring, bytes);
+        }
         let slots = rings.slots().map(|slot| (slot, Page::starting(rings, slot))).collect();
         Self { slots, series: BTreeMap::new(), backlog: rings.backlog() }
     }

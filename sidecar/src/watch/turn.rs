@@ -97,7 +97,7 @@ struct Loop {
 impl Loop {
     fn new(parts: Parts) -> Self {
         let now = clock::now();
-        let ledger = Ledger::new(&parts.rings);
+        let ledger = Ledger::new(&parts.rings, &parts.metrics);
         Self {
             parts,
             ledger,

@@ -117,6 +117,8 @@ fn kernel(tally: &mut Tally, object: Option<&Path>) -> Outcome {
         ));
     }
     apt::ensure(&["bpftool"])?;
+    // The command line's tests start a server of their own.
+    apt::ensure_without_service("prometheus")?;
     let programs = artifacts::products()?;
     let mut broken = Vec::new();
     for name in ["kernel", "gate", "cli"] {
