@@ -17,4 +17,5 @@ pub mod poll;
 pub mod probe;
 pub mod session;
 pub mod supervisor;
+pub mod trace;
 pub mod watch;

@@ -10,7 +10,9 @@ mod bad;
 mod codes;
 #[cfg(test)]
 mod configs;
+#[cfg(test)]
 mod conservation;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod death;
@@ -34,6 +36,8 @@ mod passing;
 mod plugin;
 #[cfg(test)]
 mod prometheus;
+#[cfg(test)]
+mod record;
 #[cfg(test)]
 mod run;
 #[cfg(test)]

@@ -26,11 +26,12 @@ fn contained(plugin: &Plugin) -> (Run, SocketAddr) {
     (run, address)
 }
 
-/// Name and type of each family in the table of `docs/operations.md`.
+/// Name and type of each family in the section "Metrics" of `docs/operations.md`; the daemon's own are in its section.
 fn documented() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
     let text = fs::read_to_string(path).unwrap();
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| `picket_"));
+    let section = text.split("\n## ").find(|section| section.starts_with("Metrics\n")).unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `picket_"));
     rows.map(|row| {
         let (name, rest) = row.split_once("` | ").unwrap();
         let kind = rest.split([' ', ',']).next().unwrap();

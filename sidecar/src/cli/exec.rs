@@ -1,11 +1,12 @@
 //! `picket exec`: one plugin in a sandbox of its own, watched and contained.
 
+mod launch;
+mod record;
+
 use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io,
     net::SocketAddr,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -13,6 +14,7 @@ use std::{
 
 use clap::Args;
 use picket_engine::{Action, Outcome, Policy, SandboxId, Step};
+use record::Recording;
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{Instant, MissedTickBehavior, interval_at},
@@ -27,8 +29,8 @@ use super::{
 };
 use crate::{
     export,
-    manifest::{self, Manifest, ResolveError},
-    session::{Launch, PluginError},
+    manifest::{Manifest, ResolveError},
+    session::PluginError,
     supervisor::{ExecError, Exit, Notice, StartError},
     watch::Report,
 };
@@ -45,14 +47,15 @@ const AFTERMATH: Duration = Duration::from_secs(5);
 /// Sandboxes at once: the plugin's and, before it, the self-test's.
 const SANDBOXES: u32 = 2;
 
-/// What of Picket's own environment a plugin gets without being asked for.
-const HARMLESS: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "TZ"];
-
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// What the plugin declares.
-    #[arg(short, long, value_name = "FILE")]
-    manifest: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "record")]
+    manifest: Option<PathBuf>,
+    /// Records everything Picket learns into a trace, for `replay`, `simulate` and `manifest suggest`. It holds paths,
+    /// arguments and addresses of the plugin. Without a manifest the plugin is only observed.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Passes an environment variable on, or sets it. Without this a plugin gets PATH, HOME, USER, LOGNAME, LANG,
     /// LC_ALL, TERM and TZ.
     #[arg(short, long, value_name = "NAME[=VALUE]")]
@@ -72,7 +75,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> exit::Exit {
-    let manifest = match manifest::load(&arguments.manifest) {
+    let manifest = match record::manifest(&arguments) {
         Ok(manifest) => manifest,
         Err(error) => {
             words::error(&format!("{error}\nNothing was started."));
@@ -90,7 +93,7 @@ pub(super) fn run(arguments: Arguments) -> exit::Exit {
 }
 
 async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
-    let launch = match launch(&arguments) {
+    let launch = match launch::launch(&arguments) {
         Ok(launch) => launch,
         Err((code, error)) => {
             words::error(&format!("{error}\nNothing was started."));
@@ -98,7 +101,8 @@ async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
         }
     };
     let narrator = match Narrator::new(arguments.output, arguments.report_to.as_deref()) {
-        Ok(narrator) => narrator,
+        // Where nothing is declared, everything departs from it.
+        Ok(narrator) => narrator.with_findings(arguments.manifest.is_some()),
         Err(error) => {
             let file = arguments.report_to.as_deref().unwrap_or(Path::new("standard error"));
             return failed(&format!("{}: {error}\nNothing was started.", file.display()));
@@ -125,12 +129,24 @@ async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
             Err(error) => return failed(&format!("{error}\nNothing was started.")),
         }
     }
+    // Before the plugin is registered, or its beginning would be missing.
+    let recording =
+        match arguments.record.as_deref().map(|path| Recording::start(path, manifest, &stage)) {
+            Some(Ok(recording)) => Some(recording),
+            Some(Err(error)) => return failed(&format!("{error}\nNothing was started.")),
+            None => None,
+        };
     let id = match stage.start(manifest, launch) {
         Ok(id) => id,
-        Err(error) => return refused(&error),
+        Err(error) => {
+            // The recording ends with the watch loop.
+            drop(stage);
+            recording.into_iter().for_each(Recording::discard);
+            return refused(&error);
+        }
     };
     let ending = follow(&mut stage, manifest, id, &mut signals).await;
-    conclude(stage, id, ending).await
+    conclude(stage, id, ending, recording).await
 }
 
 /// How a plugin's run came to its end.
@@ -219,8 +235,18 @@ fn renew(stage: &mut Stage, id: SandboxId, found: Result<Policy, String>) {
     }
 }
 
-async fn conclude(mut stage: Stage, id: SandboxId, ending: Ending) -> exit::Exit {
-    let fate = match stage.end(id).await {
+async fn conclude(
+    mut stage: Stage,
+    id: SandboxId,
+    ending: Ending,
+    recording: Option<Recording>,
+) -> exit::Exit {
+    let ended = stage.end(id).await;
+    // With the session ends the watch loop, and with that the recording.
+    let Stage { session, mut narrator, .. } = stage;
+    drop(session);
+    let recorded = recording.is_none_or(|recording| recording.finish(&mut narrator));
+    let fate = match ended {
         Ok(fate) => fate,
         Err(error) => {
             words::error(&format!("ending the sandbox: {error}"));
@@ -237,20 +263,18 @@ async fn conclude(mut stage: Stage, id: SandboxId, ending: Ending) -> exit::Exit
             exit::PICKET
         }
         _ if fate.contained => exit::CONTAINED,
+        _ if !recorded => exit::NOT_RECORDED,
         Ending::Exited(Exit::Code(code)) => exit::Exit::of_plugin(code),
         Ending::Exited(Exit::Signal(signal)) => exit::Exit::of_signal(signal),
     };
     let findings = match fate.findings {
+        _ if !narrator.tells_findings() => "nothing was declared".to_owned(),
         0 => "no departure from its manifest".to_owned(),
         1 => "1 finding".to_owned(),
         n => format!("{n} findings"),
     };
     let contained = if fate.contained { ", contained" } else { "" };
-    stage.narrator.note(
-        id,
-        "ended",
-        &format!("ended: {findings}{contained}; exit code {}", code.code()),
-    );
+    narrator.note(id, "ended", &format!("ended: {findings}{contained}; exit code {}", code.code()));
     code
 }
 
@@ -286,62 +310,6 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-/// Finds the entry point as a shell would, and its environment.
-fn launch(arguments: &Arguments) -> Result<Launch, (exit::Exit, String)> {
-    let wrong = |error: String| (exit::CONFIGURATION, error);
-    let name = arguments.command.first().ok_or_else(|| wrong("no command".to_owned()))?;
-    let working_directory = std::env::current_dir()
-        .map_err(|error| (exit::PICKET, format!("the working directory: {error}")))?;
-    let program = find(name, &working_directory).ok_or_else(|| {
-        (exit::NOT_FOUND, format!("{}: no such program", Path::new(name).display()))
-    })?;
-    Ok(Launch {
-        program,
-        arguments: arguments.command.clone(),
-        environment: environment(&arguments.env),
-        working_directory,
-        standard: None,
-    })
-}
-
-fn find(name: &OsString, working_directory: &Path) -> Option<PathBuf> {
-    let path = Path::new(name);
-    if 1 < path.components().count() || path.is_absolute() {
-        let path = working_directory.join(path);
-        return path.exists().then_some(path);
-    }
-    let search = std::env::var_os("PATH")?;
-    std::env::split_paths(&search)
-        .map(|directory| directory.join(path))
-        .find(|candidate| candidate.is_file())
-}
-
-/// The harmless variables, and what was asked for on top or in their place.
-fn environment(asked: &[OsString]) -> Vec<(OsString, OsString)> {
-    let harmless = HARMLESS.iter().map(OsString::from);
-    let mut environment: BTreeMap<OsString, OsString> =
-        harmless.filter_map(|name| std::env::var_os(&name).map(|value| (name, value))).collect();
-    for entry in asked {
-        let bytes = entry.as_bytes();
-        let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
-            Some(at) => {
-                let (name, value) = bytes.split_at(at);
-                (
-                    OsStr::from_bytes(name),
-                    OsStr::from_bytes(value.get(1..).unwrap_or(&[])).to_owned(),
-                )
-            }
-            // As other runners have it: what is not set here is not set there.
-            None => match std::env::var_os(entry) {
-                Some(value) => (entry.as_os_str(), value),
-                None => continue,
-            },
-        };
-        environment.insert(name.to_owned(), value);
-    }
-    environment.into_iter().collect()
 }
 
 /// Why a plugin did not start, as an exit code.

@@ -10,12 +10,15 @@ pub(super) struct Exit(u8);
 pub(super) const SUCCESS: Exit = Exit(0);
 /// Anything that has no code of its own.
 pub(super) const FAILURE: Exit = Exit(1);
-/// `manifest lint`: the manifests are good, and something in them may not be meant.
-pub(super) const WARNINGS: Exit = Exit(3);
+/// Done, and there is something to look at: warnings of `manifest lint`, departures of `simulate`, differences of
+/// `manifest diff`.
+pub(super) const FINDINGS: Exit = Exit(3);
 /// The command line, the configuration or the manifest is wrong; nothing was started.
 pub(super) const CONFIGURATION: Exit = Exit(64);
 /// `exec`: Picket stopped the plugin.
 pub(super) const CONTAINED: Exit = Exit(120);
+/// `exec --record`: the plugin ended by itself, and its trace is not all there.
+pub(super) const NOT_RECORDED: Exit = Exit(121);
 /// `exec`: Picket itself could not do its work; the plugin was not started, or was ended for safety.
 pub(super) const PICKET: Exit = Exit(125);
 /// `exec`: the entry point is there and cannot be executed.

@@ -12,9 +12,12 @@ mod narrate;
 mod problems;
 mod reach;
 mod reload;
+mod replay;
 mod run;
 mod signals;
+mod simulate;
 mod status;
+mod tell;
 pub(crate) mod words;
 
 use std::{io, path::PathBuf, process::ExitCode};
@@ -54,6 +57,10 @@ enum Command {
     Mode(mode::Arguments),
     /// Has a running daemon read its configuration again.
     Reload(reload::Arguments),
+    /// Decides again what was recorded with `exec --record`, and compares.
+    Replay(replay::Arguments),
+    /// Says what another manifest would have found and done in a recorded run.
+    Simulate(simulate::Arguments),
 }
 
 /// How reports are written.
@@ -92,6 +99,8 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(arguments).into(),
         Command::Mode(arguments) => mode::run(arguments).into(),
         Command::Reload(arguments) => reload::run(arguments).into(),
+        Command::Replay(arguments) => replay::run(&arguments).into(),
+        Command::Simulate(arguments) => simulate::run(&arguments).into(),
     }
 }
 

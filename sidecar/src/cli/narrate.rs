@@ -21,6 +21,7 @@ pub(super) struct Narrator {
     output: Output,
     colour: bool,
     names: BTreeMap<SandboxId, String>,
+    findings: bool,
 }
 
 #[derive(Debug)]
@@ -48,7 +49,17 @@ impl Narrator {
         let colour = matches!(out, Target::Terminal)
             && io::stderr().is_terminal()
             && std::env::var_os("NO_COLOR").is_none();
-        Ok(Self { out, output, colour, names: BTreeMap::new() })
+        Ok(Self { out, output, colour, names: BTreeMap::new(), findings: true })
+    }
+
+    /// Whether to tell findings: those of a plugin that declared nothing are no news.
+    pub(super) fn with_findings(self, findings: bool) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// Whether findings are told.
+    pub(super) fn tells_findings(&self) -> bool {
+        self.findings
     }
 
     /// From now on this sandbox is called by its plugin's name.
@@ -106,6 +117,9 @@ impl Narrator {
 
     /// What the watch loop reports.
     pub(super) fn report(&mut self, report: &Report) {
+        if !self.findings && matches!(report, Report::Finding(_)) {
+            return;
+        }
         match self.output {
             Output::Human => {
                 if let Some(line) = self.sentence(report) {

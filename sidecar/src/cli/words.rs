@@ -16,6 +16,11 @@ pub(super) fn error(message: &str) {
     drop(writeln!(io::stderr(), "picket: {message}"));
 }
 
+/// So many of a thing.
+pub(super) fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// What was done, and what was declared instead.
 pub(crate) fn evidence(finding: &Finding) -> (String, String) {
     let evidence = finding.evidence.clone();

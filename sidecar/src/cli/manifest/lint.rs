@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
     }
     match worst {
         Verdict::Good => exit::SUCCESS,
-        Verdict::Doubtful => exit::WARNINGS,
+        Verdict::Doubtful => exit::FINDINGS,
         Verdict::Refused => exit::CONFIGURATION,
     }
 }
