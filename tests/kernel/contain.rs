@@ -11,7 +11,6 @@ use picket::supervisor::CgroupRoot;
 use picket_tests::{picket, unique, wait_for};
 use serde_json::Value;
 
-use super::harness::eye;
 use super::place::Place;
 
 const CONTAINED: i32 = 120;

@@ -1,5 +1,7 @@
 //! One turn after the other: commands, records in order, time, receipts.
 
+mod obey;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
@@ -13,8 +15,7 @@ use std::{
 
 use picket_abi::Header;
 use picket_engine::{
-    Arrival, Effect, Engine, Fact, Input, KernelTime, Narrowing, Notice, Policy, SandboxId,
-    Settings,
+    Effect, Engine, Fact, Input, KernelTime, Narrowing, Policy, SandboxId, Settings,
 };
 use tokio::sync::mpsc as reports;
 
@@ -143,91 +144,6 @@ impl Loop {
         Ok(())
     }
 
-    /// Takes commands; false when one of them was to stop.
-    fn obey(&mut self) -> bool {
-        while let Some(command) = self.next_command() {
-            let at = clock::now();
-            match command {
-                Command::Tap(source) => self.taps.push(source),
-                Command::Register { sandbox, policy, arrival, controls } => {
-                    self.register(sandbox, *policy, arrival, controls);
-                }
-                Command::Expect { sandbox } => self.arriving.expect(sandbox),
-                Command::Join { sandbox, policy, found, controls } => {
-                    // Whose entry the kernel has reported is held back with the rest of it.
-                    self.judge_backlog();
-                    let held = self.arriving.take(sandbox);
-                    self.register(sandbox, *policy, held.arrival(found), controls);
-                    for decoded in held.records {
-                        self.judge(decoded);
-                    }
-                    if 0 < held.lost {
-                        self.handle(Input::Loss { sandbox, lost: held.lost, at: clock::now() });
-                    }
-                }
-                Command::Name { sandbox, plugin } => {
-                    self.ledger.name(sandbox, &plugin, &self.parts.metrics);
-                }
-                Command::Replace { sandbox, policy } => {
-                    if let Some(judged) = self.judged.get_mut(&sandbox) {
-                        judged.policy = (*policy).clone();
-                    }
-                    self.handle(Input::Policy { sandbox, policy: *policy, at });
-                }
-                Command::Notice { sandbox, notice } => {
-                    // What the plugin did before it ended is judged before its end.
-                    if matches!(notice, Notice::Exited { .. }) {
-                        self.judge_records();
-                    }
-                    self.handle(Input::Supervisor { sandbox, notice, at });
-                }
-                Command::Unregister { sandbox } => {
-                    self.judge_backlog();
-                    self.count_losses(at, Some(sandbox));
-                    // A kill and the end that follows from it may both be news: the receipt comes first.
-                    self.collect_receipts();
-                    drop(self.arriving.take(sandbox));
-                    self.handle(Input::Unregister { sandbox, at });
-                    self.judged.remove(&sandbox);
-                    self.ledger.close(sandbox);
-                    self.steps.forget(sandbox);
-                    // Here and not where it was ended: what was still under way may have touched its slot.
-                    if let Err(error) = self.parts.slots.unwatch(sandbox) {
-                        tracing::error!(%error, %sandbox, "its slot stays taken");
-                    }
-                    self.report(Report::Forgotten { sandbox });
-                }
-                Command::Stop => return false,
-            }
-        }
-        true
-    }
-
-    fn next_command(&mut self) -> Option<Command> {
-        self.deferred.pop_front().or_else(|| self.parts.inbox.try_recv().ok())
-    }
-
-    fn register(
-        &mut self,
-        sandbox: SandboxId,
-        policy: Policy,
-        arrival: Arrival,
-        controls: Containment,
-    ) {
-        let at = clock::now();
-        // What was found at work has been running for long.
-        let started = matches!(arrival, Arrival::Running { .. });
-        let judged = Judged { policy: policy.clone(), controls, started, lost: 0 };
-        judged.controls.beat();
-        self.judged.insert(sandbox, judged);
-        self.handle(Input::Register { sandbox, policy: policy.clone(), arrival, at });
-        if started {
-            // Its slot was prepared for an empty one.
-            self.install(sandbox, &policy, at);
-            self.report(Report::Found { sandbox });
-        }
-    }
-
     /// Decodes what has arrived and judges it in the order in which it happened.
     fn judge_records(&mut self) {
         let Self { parts, batch, ledger, .. } = self;
@@ -243,10 +159,8 @@ impl Loop {
         });
         // Asked for before the first record about them was made, and so before any that was just read.
         while let Ok(command) = self.parts.inbox.try_recv() {
-            match command {
-                Command::Expect { sandbox } => self.arriving.expect(sandbox),
-                command => self.deferred.push_back(command),
-            }
+            let later = self.begin(command);
+            self.deferred.extend(later);
         }
         let mut batch = std::mem::take(&mut self.batch);
         batch.sort_by_key(|decoded| decoded.order);

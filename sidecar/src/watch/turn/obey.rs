@@ -1,0 +1,116 @@
+//! Commands to the loop: who is to be judged from now on, by what, and who no longer.
+
+use picket_engine::{Arrival, Input, Notice, Policy, SandboxId};
+
+use super::{Judged, Loop};
+use crate::{
+    clock,
+    supervisor::Containment,
+    watch::{Command, Report},
+};
+
+impl Loop {
+    /// Takes commands; false when one of them was to stop.
+    pub(super) fn obey(&mut self) -> bool {
+        while let Some(command) = self.next_command() {
+            let Some(command) = self.begin(command) else { continue };
+            let at = clock::now();
+            match command {
+                Command::Join { sandbox, policy, found, controls } => {
+                    // Whose entry the kernel has reported is held back with the rest of it.
+                    self.judge_backlog();
+                    let held = self.arriving.take(sandbox);
+                    self.register(sandbox, *policy, held.arrival(found), controls);
+                    for decoded in held.records {
+                        self.judge(decoded);
+                    }
+                    if 0 < held.lost {
+                        self.handle(Input::Loss { sandbox, lost: held.lost, at: clock::now() });
+                    }
+                }
+                Command::Replace { sandbox, policy } => {
+                    if let Some(judged) = self.judged.get_mut(&sandbox) {
+                        judged.policy = (*policy).clone();
+                    }
+                    self.handle(Input::Policy { sandbox, policy: *policy, at });
+                }
+                Command::Notice { sandbox, notice } => {
+                    // What the plugin did before it ended is judged before its end.
+                    if matches!(notice, Notice::Exited { .. }) {
+                        self.judge_records();
+                    }
+                    self.handle(Input::Supervisor { sandbox, notice, at });
+                }
+                Command::Unregister { sandbox } => self.forget(sandbox),
+                Command::Stop => return false,
+                Command::Tap(_)
+                | Command::Name { .. }
+                | Command::Expect { .. }
+                | Command::Register { .. } => {
+                    unreachable!("taken by `begin`")
+                }
+            }
+        }
+        true
+    }
+
+    fn next_command(&mut self) -> Option<Command> {
+        self.deferred.pop_front().or_else(|| self.parts.inbox.try_recv().ok())
+    }
+
+    /// Takes the commands that come before anything a sandbox does, and hands the others back. A record may be read in
+    /// the turn in which the command before it is still in the inbox, and must not find its sandbox unknown.
+    pub(super) fn begin(&mut self, command: Command) -> Option<Command> {
+        match command {
+            Command::Tap(source) => self.taps.push(source),
+            Command::Name { sandbox, plugin } => {
+                self.ledger.name(sandbox, &plugin, &self.parts.metrics);
+            }
+            Command::Expect { sandbox } => self.arriving.expect(sandbox),
+            Command::Register { sandbox, policy, arrival, controls } => {
+                self.register(sandbox, *policy, arrival, controls);
+            }
+            later => return Some(later),
+        }
+        None
+    }
+
+    fn register(
+        &mut self,
+        sandbox: SandboxId,
+        policy: Policy,
+        arrival: Arrival,
+        controls: Containment,
+    ) {
+        let at = clock::now();
+        // What was found at work has been running for long.
+        let started = matches!(arrival, Arrival::Running { .. });
+        let judged = Judged { policy: policy.clone(), controls, started, lost: 0 };
+        judged.controls.beat();
+        self.judged.insert(sandbox, judged);
+        self.handle(Input::Register { sandbox, policy: policy.clone(), arrival, at });
+        if started {
+            // Its slot was prepared for an empty one.
+            self.install(sandbox, &policy, at);
+            self.report(Report::Found { sandbox });
+        }
+    }
+
+    fn forget(&mut self, sandbox: SandboxId) {
+        let at = clock::now();
+        self.judge_backlog();
+        self.count_losses(at, Some(sandbox));
+        // A kill and the end that follows from it may both be news: the receipt comes first.
+        self.collect_receipts();
+        drop(self.arriving.take(sandbox));
+        self.handle(Input::Unregister { sandbox, at });
+        self.judged.remove(&sandbox);
+        self.ledger.close(sandbox);
+        self.steps.forget(sandbox);
+        // Here and not where it was ended: what was still under way may have touched its slot.
+        if let Err(error) = self.parts.slots.unwatch(sandbox) {
+            tracing::error!(%error, %sandbox, "its slot stays taken");
+        }
+        self.report(Report::Forgotten { sandbox });
+    }
+}
