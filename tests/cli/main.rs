@@ -45,6 +45,8 @@ mod scrape;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
+mod suggest;
+#[cfg(test)]
 mod together;
 #[cfg(test)]
 mod trouble;

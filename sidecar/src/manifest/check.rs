@@ -10,6 +10,7 @@ pub(super) mod rest;
 
 use super::{declared::Declared, schema::Document};
 use crate::document::{Fault, Faults};
+pub(super) use paths::is_per_process;
 
 /// Judges the whole document. Without faults, the answer is complete.
 pub(super) fn check(document: Document) -> Result<Declared, Vec<Fault>> {

@@ -20,6 +20,7 @@ mod canonical;
 mod capabilities;
 mod check;
 mod declared;
+mod diff;
 mod error;
 mod explain;
 mod groups;
@@ -27,10 +28,12 @@ mod json_schema;
 mod lint;
 mod mounts;
 mod names;
+mod replay;
 mod resolve;
 mod runtime;
 mod schema;
 mod start;
+mod suggest;
 pub mod syscalls;
 
 use std::path::Path;
@@ -39,12 +42,14 @@ use picket_engine::Mode;
 
 use declared::{Declared, Host};
 pub use declared::{Report as PluginReport, Resources};
+pub use diff::{Difference, Unused};
 pub use error::ResolveError;
 pub use json_schema::json_schema;
 pub(crate) use mounts::Mounts;
 pub use names::{KEPT, Names};
 pub use resolve::{Occasion, ResolveContext, Resolved};
 use schema::{Document, MANIFEST};
+pub use suggest::{Identity, Proof, ProofError, Suggestion, suggest};
 
 use crate::document::{self, Digest, DocumentError, Source};
 

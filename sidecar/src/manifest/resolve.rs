@@ -27,6 +27,7 @@ use super::{
 };
 use crate::document::{At, Digest, Fault};
 
+pub(super) use files::followed;
 pub(super) use protected::everywhere as protected_everywhere;
 
 /// What a resolution needs to know beyond the manifest.

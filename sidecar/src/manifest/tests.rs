@@ -1,6 +1,7 @@
 //! What a manifest may say, what it must not, and what it becomes on a machine.
 
 mod accepted;
+mod differences;
 mod machine;
 mod properties;
 mod refused;

@@ -1,8 +1,11 @@
 //! `picket manifest`: everything about a manifest that starts nothing.
 
+mod diff;
 mod explain;
 mod lint;
 mod schema;
+mod suggest;
+mod traces;
 
 use std::path::Path;
 
@@ -25,6 +28,10 @@ enum Command {
     Lint(lint::Arguments),
     /// Prints the JSON Schema of manifests, for editors.
     Schema,
+    /// Writes a manifest that covers what recorded runs of a plugin did.
+    Suggest(suggest::Arguments),
+    /// Compares a manifest with recorded runs: declared and never seen, seen and not declared.
+    Diff(diff::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> exit::Exit {
@@ -32,6 +39,8 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Lint(arguments) => lint::run(arguments),
         Command::Schema => schema::run(),
+        Command::Suggest(arguments) => suggest::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
     }
 }
 

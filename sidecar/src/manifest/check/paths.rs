@@ -133,16 +133,23 @@ fn fix(what: &str, text: &Text, error: PatternError) -> Fix {
     Fix::new(format!("`{}` is not {what}", text.value), error.why.as_str())
 }
 
+/// Names that are another file for every process, and how the kernel reports what they led to.
+const OWN: [(&str, &str); 6] = [
+    ("/proc/self", "/proc/*"),
+    ("/proc/thread-self", "/proc/*/task/*"),
+    ("/dev/fd", ""),
+    ("/dev/stdin", ""),
+    ("/dev/stdout", ""),
+    ("/dev/stderr", ""),
+];
+
+/// Whether a literal path is, or lies below, one that is another file for every process.
+pub(in super::super) fn is_per_process(path: &str) -> bool {
+    OWN.iter().any(|(own, _)| path.strip_prefix(own).is_some_and(is_segment_end))
+}
+
 /// Refuses what leads somewhere else for every process: the kernel reports where it led.
 fn same_for_all(pattern: Pattern) -> Result<Pattern, Fix> {
-    const OWN: [(&str, &str); 6] = [
-        ("/proc/self", "/proc/*"),
-        ("/proc/thread-self", "/proc/*/task/*"),
-        ("/dev/fd", ""),
-        ("/dev/stdin", ""),
-        ("/dev/stdout", ""),
-        ("/dev/stderr", ""),
-    ];
     let prefix = pattern.literal_prefix();
     let below = |own: &str| prefix.strip_prefix(own).filter(|rest| is_segment_end(rest));
     let Some((own, real)) = OWN.into_iter().find(|(own, _)| below(own).is_some()) else {

@@ -88,6 +88,11 @@ fn real(pattern: &Pattern) -> Result<Pattern, Misled> {
     pattern.with_prefix_replaced(text).map_err(|_| Misled::TooLong)
 }
 
+/// The pattern that a rule becomes here; `None` when its beginning cannot be followed.
+pub(in super::super) fn followed(pattern: &Pattern) -> Option<Pattern> {
+    real(pattern).ok()
+}
+
 /// Why a written path has no pattern of the real one.
 enum Misled {
     Follow(FollowError),
