@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod decode;
+pub mod doctor;
 pub mod document;
 pub mod export;
 pub mod manifest;

@@ -21,6 +21,8 @@ mod deeds;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod help;
@@ -42,6 +44,8 @@ mod record;
 mod run;
 #[cfg(test)]
 mod scrape;
+#[cfg(test)]
+mod shells;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]

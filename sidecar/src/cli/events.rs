@@ -1,13 +1,13 @@
 //! `picket events`: what a running daemon sees and decides, while it happens.
 
-use std::{io, io::IsTerminal as _};
+use std::io;
 
 use clap::Args;
 use serde_json::Value;
 
 use super::{
     Output, exit,
-    narrate::{DIM, GREEN, PLAIN, RED, YELLOW},
+    narrate::{self, DIM, GREEN, PLAIN, RED, YELLOW},
     reach::{self, ReachError},
     words,
 };
@@ -63,7 +63,7 @@ fn path(arguments: &Arguments) -> String {
 
 async fn follow(client: &api::Client, path: &str, output: Output) -> Result<(), ReachError> {
     let mut lines = client.follow(path).await?;
-    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = narrate::is_coloured(&io::stdout());
     let teller = Teller { since: clock::now().as_nanos(), colour };
     while let Some(text) = lines.next().await? {
         let event: Value = serde_json::from_str(&text)

@@ -1,11 +1,14 @@
 //! The command line: what each subcommand does is in the file of its name.
 
+mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod events;
 mod exec;
 mod exit;
 mod follow;
+mod man;
 mod manifest;
 mod mode;
 mod narrate;
@@ -61,6 +64,12 @@ enum Command {
     Replay(replay::Arguments),
     /// Says what another manifest would have found and done in a recorded run.
     Simulate(simulate::Arguments),
+    /// Says whether this node can run Picket, and what can be observed and enforced on it.
+    Doctor(doctor::Arguments),
+    /// Prints completions for a shell.
+    Completions(completions::Arguments),
+    /// Prints the manual page, or writes the page of every subcommand.
+    Man(man::Arguments),
 }
 
 /// How reports are written.
@@ -101,6 +110,9 @@ pub fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(arguments).into(),
         Command::Replay(arguments) => replay::run(&arguments).into(),
         Command::Simulate(arguments) => simulate::run(&arguments).into(),
+        Command::Doctor(arguments) => doctor::run(&arguments).into(),
+        Command::Completions(arguments) => completions::run(&arguments).into(),
+        Command::Man(arguments) => man::run(&arguments).into(),
     }
 }
 
@@ -111,6 +123,7 @@ fn start_log() {
     let filter = EnvFilter::try_from_env("PICKET_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let ready = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(narrate::is_coloured(&io::stderr()))
         .with_writer(io::stderr)
         .without_time()
         .try_init();

@@ -46,9 +46,7 @@ impl Narrator {
             Some(path) => Target::File(File::create(path)?),
             None => Target::Terminal,
         };
-        let colour = matches!(out, Target::Terminal)
-            && io::stderr().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none();
+        let colour = matches!(out, Target::Terminal) && is_coloured(&io::stderr());
         Ok(Self { out, output, colour, names: BTreeMap::new(), findings: true })
     }
 
@@ -274,7 +272,7 @@ impl Narrator {
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.colour { format!("{colour}{text}{PLAIN}") } else { text.to_owned() }
+        paint(self.colour, colour, text)
     }
 
     fn json(&mut self, value: &Value) {
@@ -288,6 +286,16 @@ impl Narrator {
             Target::File(file) => drop(writeln!(file, "{line}")),
         }
     }
+}
+
+/// Whether what is written there may have colours.
+pub(super) fn is_coloured(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The text in that colour, where colours are wanted at all.
+pub(super) fn paint(wanted: bool, colour: &str, text: &str) -> String {
+    if wanted { format!("{colour}{text}{PLAIN}") } else { text.to_owned() }
 }
 
 fn micros(duration: Duration) -> u64 {

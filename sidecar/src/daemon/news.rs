@@ -45,7 +45,6 @@ impl<A: Audience> Daemon<'_, A> {
             Entry::Waits { news: false } => {}
             Entry::Waits { news: true } => {
                 let reason = self.sandboxes.waiting.get(path).map_or("", String::as_str);
-                tracing::error!("a cgroup that the configuration means is not watched");
                 let text = format!("{} is NOT watched: {reason}", path.display());
                 self.audience.remark("unwatched", &text);
             }

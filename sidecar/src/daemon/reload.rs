@@ -112,7 +112,6 @@ impl<A: Audience> Daemon<'_, A> {
 
     fn refuse(&mut self, unread: Unread) {
         let Unread { reason, mut files } = unread;
-        tracing::error!("the new configuration is refused, the former one stays in force");
         let text =
             format!("the new configuration is refused, the former one stays in force:\n{reason}");
         self.audience.remark("config_refused", &text);

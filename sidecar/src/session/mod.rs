@@ -176,7 +176,7 @@ impl Session {
 }
 
 /// Runs the self-test. An LSM program that is attached and never runs costs its tier, not the start.
-fn prove(
+pub(crate) fn prove(
     probe: &mut Probe,
     rings: &mut Rings,
     root: &CgroupRoot,

@@ -78,12 +78,12 @@ impl CapabilitySet {
         self.0
     }
 
-    pub(super) fn contains(self, number: u32) -> bool {
+    pub(crate) fn contains(self, number: u32) -> bool {
         self.0.checked_shr(number).is_some_and(|bits| bits & 1 == 1)
     }
 
     /// Reads the sixteen hexadecimal digits of `/proc/<pid>/status`.
-    pub(super) fn from_status(text: &str) -> Option<Self> {
+    pub(crate) fn from_status(text: &str) -> Option<Self> {
         u64::from_str_radix(text.trim(), 16).ok().map(Self)
     }
 }

@@ -69,7 +69,12 @@ impl CgroupRoot {
     pub fn find() -> Result<Self, CgroupError> {
         let text = fs::read("/proc/self/mountinfo")
             .map_err(|source| CgroupError::NoMountInfo { source })?;
-        Self::choose(&mounts::parse(&text))
+        Self::in_mountinfo(&text)
+    }
+
+    /// As [`CgroupRoot::find`], in the text of a `mountinfo` file.
+    pub fn in_mountinfo(text: &[u8]) -> Result<Self, CgroupError> {
+        Self::choose(&mounts::parse(text))
     }
 
     fn choose(mounts: &[Mount]) -> Result<Self, CgroupError> {

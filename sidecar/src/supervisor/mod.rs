@@ -45,7 +45,7 @@ pub use self::start::{
     AdmissionRefusal, Admitted, ExecError, FrozenInfo, Inspected, Nonce, Ready, StartError,
     start_gated,
 };
-pub use self::sweep::{Sweep, sweep_stale};
+pub use self::sweep::{Sweep, survey_stale, sweep_stale};
 
 use std::io;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::cgroup::CgroupRoot;
@@ -29,19 +29,8 @@ pub struct Sweep {
 /// way and makes another.
 pub fn sweep_stale(root: &CgroupRoot) -> io::Result<Sweep> {
     let mut sweep = Sweep::default();
-    let entries = match fs::read_dir(root.home()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sweep),
-        outcome => outcome?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        if !is_sandbox_name(&name) || !entry.file_type()?.is_dir() {
-            continue;
-        }
-        match remove_abandoned(&entry.path()) {
+    for (name, path) in sandboxes(root)? {
+        match remove_abandoned(&path) {
             Ok(true) => sweep.removed.push(name),
             Ok(false) => sweep.owned += 1,
             Err(error) => sweep.failed.push((name, error)),
@@ -49,6 +38,42 @@ pub fn sweep_stale(root: &CgroupRoot) -> io::Result<Sweep> {
     }
     sweep.removed.sort();
     Ok(sweep)
+}
+
+/// What a sweep would find, with nothing removed: names of abandoned sandboxes, and how many have
+/// an owner.
+///
+/// To look, it holds each lock for a moment. A Picket that is just making a sandbox takes that for
+/// a sweeper and makes another.
+pub fn survey_stale(root: &CgroupRoot) -> io::Result<(Vec<String>, usize)> {
+    let (mut abandoned, mut owned) = (Vec::new(), 0);
+    for (name, path) in sandboxes(root)? {
+        match lock(&path)? {
+            Some(_lock) => abandoned.push(name),
+            None => owned += 1,
+        }
+    }
+    abandoned.sort();
+    Ok((abandoned, owned))
+}
+
+/// Every sandbox on the host, whoever's it is.
+fn sandboxes(root: &CgroupRoot) -> io::Result<Vec<(String, PathBuf)>> {
+    let entries = match fs::read_dir(root.home()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        outcome => outcome?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if is_sandbox_name(&name) && entry.file_type()?.is_dir() {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
 }
 
 /// `false` when the sandbox has an owner.
@@ -109,5 +134,27 @@ fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_survey_tells_abandoned_sandboxes_from_owned_ones_and_removes_nothing() {
+        let mount = tempfile::tempdir().unwrap();
+        let line = format!("30 1 0:26 / {} rw - cgroup2 cgroup2 rw", mount.path().display());
+        let root = CgroupRoot::in_mountinfo(line.as_bytes()).unwrap();
+        assert_eq!(survey_stale(&root).unwrap(), (Vec::new(), 0));
+
+        let names = ["left.0123456789abcdef", "kept.0123456789abcdef", "not-a-sandbox"];
+        for name in names {
+            fs::create_dir_all(root.home().join(name)).unwrap();
+        }
+        let owner = lock(&root.home().join("kept.0123456789abcdef")).unwrap();
+        assert_eq!(survey_stale(&root).unwrap(), (vec!["left.0123456789abcdef".to_owned()], 1));
+        assert!(names.iter().all(|name| root.home().join(name).is_dir()));
+        drop(owner);
     }
 }

@@ -24,6 +24,7 @@ use bell::Bell;
 use picket_engine::{
     Arrival, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
 };
+pub(crate) use priority::real_time;
 pub use tap::{Passed, Tap};
 #[cfg(test)]
 pub(crate) use tap::{Source, open as open_tap};

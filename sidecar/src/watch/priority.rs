@@ -10,7 +10,7 @@ const PRIORITY: libc::c_int = 10;
 ///
 /// # Errors
 /// Not permitted (no `CAP_SYS_NICE`): the loop works, slower under load.
-pub(super) fn real_time() -> io::Result<()> {
+pub(crate) fn real_time() -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: PRIORITY };
     // SAFETY: 0 is the calling thread; the parameters outlive the call. Children start at normal priority again.
     let failed = unsafe {
