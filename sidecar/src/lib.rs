@@ -20,3 +20,4 @@ pub mod session;
 pub mod supervisor;
 pub mod trace;
 pub mod watch;
+mod words;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::cli::words::is_unsafe_to_print;
+use crate::words::is_unsafe_to_print;
 
 /// Bytes of the watched code as text. UTF-8 stays as it is, except that a backslash is doubled; every byte that is not
 /// part of valid UTF-8 becomes `\x` and two hexadecimal digits. So the bytes can be had back.

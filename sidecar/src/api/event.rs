@@ -11,7 +11,7 @@ use picket_engine::{
 use serde_json::{Map, Value, json};
 
 use super::escape;
-use crate::{cli::words, manifest::syscalls, watch::Passed};
+use crate::{manifest::syscalls, watch::Passed, words};
 
 /// Every kind of event that can be asked for.
 pub(super) const EVENTS: [&str; 24] = [

@@ -21,7 +21,6 @@ mod signals;
 mod simulate;
 mod status;
 mod tell;
-pub(crate) mod words;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -29,7 +28,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_log::LogTracer;
 use tracing_subscriber::EnvFilter;
 
-use crate::supervisor;
+use crate::{supervisor, words};
 
 /// A sentry outside the sandbox: watches untrusted code from the kernel, compares it with what it declared, and
 /// stops it.

@@ -11,13 +11,13 @@ use picket_engine::{
 use crate::manifest::syscalls;
 
 /// Says that something failed, to standard error.
-pub(super) fn error(message: &str) {
+pub(crate) fn error(message: &str) {
     // If standard error is gone there is nobody to tell.
     drop(writeln!(io::stderr(), "picket: {message}"));
 }
 
 /// So many of a thing.
-pub(super) fn count(number: u64, thing: &str) -> String {
+pub(crate) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
