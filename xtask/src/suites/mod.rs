@@ -117,6 +117,8 @@ fn kernel(tally: &mut Tally, object: Option<&Path>) -> Outcome {
         ));
     }
     apt::ensure(&["bpftool"])?;
+    // Real programs that manifests are suggested for.
+    apt::ensure(&["gcc", "git", "gzip", "libc6-dev", "python3", "tar"])?;
     // The command line's tests start a server of their own.
     apt::ensure_without_service("prometheus")?;
     let programs = artifacts::products()?;

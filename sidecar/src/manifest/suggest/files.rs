@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use picket_engine::{AccessSet, ObservedPath, Pattern};
 
 use super::{
-    super::runtime,
+    super::{resolve::followed, runtime},
     lines::{self, List},
     places,
     programs::{Programs, is_writable_as},
@@ -128,7 +128,11 @@ struct Runtime(Vec<(Pattern, AccessSet)>);
 impl Runtime {
     fn new() -> Self {
         let all = runtime::RUNTIME.iter().flat_map(|group| {
-            let parse = |path| Pattern::parse(path).expect("the table is checked by a test");
+            // As the group will be resolved here, where the suggestion is tried before it is written.
+            let parse = |path| {
+                let written = Pattern::parse(path).expect("the table is checked by a test");
+                followed(&written).unwrap_or(written)
+            };
             group.paths.iter().map(move |path| (parse(path), group.access))
         });
         Self(all.collect())
