@@ -11,9 +11,10 @@ use libc::{SIGINT, SIGKILL, SIGTERM};
 use picket_tests::{picket, wait_for};
 use serde_json::Value;
 
+use super::super::bad::{CONFIG, MANIFEST, bad_configs, bad_manifests};
 use super::super::plugin::{LINGER, Plugin};
 use super::super::run::signal;
-use super::stage::Stage;
+use super::{depart, stage::Stage};
 
 /// Nobody's user and group, which exist on every Debian.
 const NOBODY: u32 = 65534;
@@ -168,6 +169,29 @@ fn a_reload_says_what_it_did_and_why_it_did_nothing() {
     assert!(stderr.contains("cgroop"), "{stderr}");
     assert!(status(&stage)["refused"].as_str().unwrap().contains("cgroop"));
     assert!(ask(&stage, &["status"]).1.contains("REFUSED"));
+}
+
+#[test]
+fn no_bad_file_takes_the_place_of_the_configuration_in_force() {
+    let mut stage = stage();
+    let daemon = stage.watching();
+    let refused = |name: &str, file: &str| {
+        let (code, stdout, stderr) = ask(&stage, &["reload"]);
+        assert_eq!((code, &*stdout), (1, ""), "{name}");
+        assert!(stderr.contains(file) && stderr.contains("\n      = "), "{name}: {stderr}");
+    };
+    stage.write("plugin.yaml", MANIFEST);
+    for (name, bytes) in bad_configs() {
+        stage.write("picket.yaml", bytes);
+        refused(name, "picket.yaml:");
+    }
+    for (name, bytes) in bad_manifests() {
+        stage.write("plugin.yaml", bytes);
+        stage.write("picket.yaml", CONFIG);
+        refused(name, "plugin.yaml:");
+    }
+    depart(&mut stage, &daemon, "one");
+    wait_for("a freeze", || stage.is_frozen("one").then_some(()));
 }
 
 #[test]

@@ -61,8 +61,8 @@ impl Stage {
     }
 
     /// Puts a whole file in place of another, as editors do.
-    pub(super) fn write(&self, name: &str, text: &str) {
-        let next = self.plugin.write("next", text);
+    pub(super) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let next = self.plugin.write("next", bytes);
         fs::rename(next, self.plugin.path(name)).unwrap();
     }
 
