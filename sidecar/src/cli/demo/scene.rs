@@ -128,9 +128,11 @@ impl Scene {
         vec![
             String::new(),
             "What to try next:".to_owned(),
-            "    picket manifest explain MANIFEST.yaml    what a manifest allows, in sentences".to_owned(),
-            "    picket exec -m MANIFEST.yaml -- COMMAND  your own plugin; start with `mode: observe`".to_owned(),
-            "    README.md has a manifest to begin with".to_owned(),
+            "    picket exec --record run.trace -- COMMAND            what your own plugin does".to_owned(),
+            "    picket manifest suggest --from run.trace -o my.yaml  a manifest for it".to_owned(),
+            "    picket manifest explain my.yaml                      what that allows, in sentences".to_owned(),
+            "    picket exec -m my.yaml -- COMMAND                    the same plugin, watched".to_owned(),
+            "    picket doctor                                        what this host lets Picket do".to_owned(),
         ]
     }
 
