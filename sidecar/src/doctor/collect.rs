@@ -92,11 +92,14 @@ fn types() -> Types {
     }
 }
 
-/// Asked of any cgroup below the mount: the root of the tree has no such files.
+/// Asked of any cgroup below the mount that may be looked into: the root of the tree has no such files.
 fn controls(mount: &Path) -> Option<bool> {
-    let entries = fs::read_dir(mount).ok()?.flatten();
-    let cgroup = entries.map(|entry| entry.path()).find(|path| path.is_dir())?;
-    Some(["cgroup.freeze", "cgroup.kill"].iter().all(|file| cgroup.join(file).exists()))
+    fs::read_dir(mount).ok()?.flatten().map(|entry| entry.path()).find_map(|cgroup| {
+        let there = |file| cgroup.join(file).try_exists().ok();
+        let both = there("cgroup.freeze")? && there("cgroup.kill")?;
+        // One that has gone meanwhile says nothing.
+        (both || cgroup.join("cgroup.procs").exists()).then_some(both)
+    })
 }
 
 fn namespace(kind: &str) -> Option<u64> {
