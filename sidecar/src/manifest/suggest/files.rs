@@ -76,13 +76,16 @@ pub(super) fn files(seen: &Seen, programs: &Programs) -> Files {
                 continue;
             }
             let segments = varying::segments(text, &seen.own);
-            if is_too_wide(&segments, write) {
+            let wide = is_too_wide(&segments, write);
+            // What the plugin made up itself, where everybody does, is not there another time under that name.
+            if wide && !(file.written.is_some() && places::is_scratch(text)) {
                 let why = "a made-up name that only a pattern for all names there covers";
                 refuse(list, why, evidence);
                 found.left.insert(path.clone());
                 continue;
             }
-            tree.insert(&segments, Bunch { n: 1, first: evidence.clone(), example: text.into() });
+            let bunch = Bunch { n: 1, first: evidence.clone(), example: text.into(), wide };
+            tree.insert(&segments, bunch);
         }
     }
     found.read.granted = list(&read, false, &avoid);
@@ -177,11 +180,14 @@ struct Bunch {
     n: usize,
     first: Evidence,
     example: String,
+    /// It stands for all names of a place that is not the plugin's alone.
+    wide: bool,
 }
 
 impl Bunch {
     fn join(&mut self, other: &Self) {
         self.n += other.n;
+        self.wide |= other.wide;
         if other.first < self.first {
             self.first = other.first.clone();
             self.example.clone_from(&other.example);
@@ -196,12 +202,13 @@ impl Bunch {
     }
 
     fn remark(&self) -> String {
-        match self.n {
-            1 => lines::first(&self.first),
-            n => format!(
-                "{n} files, {}: {}",
-                lines::first(&self.first),
-                lines::shown(self.example.as_bytes())
+        let first = lines::first(&self.first);
+        let example = lines::shown(self.example.as_bytes());
+        match (self.wide, self.n) {
+            (false, 1) => first,
+            (false, n) => format!("{n} files, {first}: {example}"),
+            (true, n) => format!(
+                "WIDE, for made-up names; a TMPDIR of its own narrows it; {n} seen, {first}: {example}"
             ),
         }
     }

@@ -127,6 +127,12 @@ pub(super) fn danger(path: &str, write: bool, own: impl Fn(u32) -> bool) -> Opti
     run.then_some("others run or trust what is written here")
 }
 
+/// Whether a file lies directly in a place where everybody makes files that nobody finds again.
+pub(super) fn is_scratch(path: &str) -> bool {
+    let directory = path.rsplit_once('/').map(|(directory, _)| directory);
+    directory.is_some_and(|directory| ["/tmp", "/var/tmp", "/dev/shm"].contains(&directory))
+}
+
 fn is_below(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

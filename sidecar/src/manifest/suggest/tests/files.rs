@@ -179,3 +179,13 @@ fn a_made_up_name_does_not_open_a_shared_place_to_its_last_file() {
         assert!(text.contains("only a pattern for all names there covers"), "{text}");
     }
 }
+
+#[test]
+fn a_made_up_name_that_the_plugin_wrote_in_a_scratch_place_opens_it_and_says_so() {
+    let probe = open("/tmp/u43vucgf", READ | WRITE);
+    let run = run([probe]);
+    let text = suggested(&[&run]).text().to_owned();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.contains("- /tmp/*  # WIDE, ")).collect();
+    assert_eq!(lines.len(), 2, "to read and to write: {text}");
+}
