@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::Plan;
+use super::Boot;
 use super::initramfs::SUITES;
 use super::kernels::Kernel;
 use crate::shell::{self, About, Ended, Failure, Outcome};
@@ -21,23 +21,20 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// Debian's default list, and the same without `bpf`.
 const MODULES: &str = "landlock,lockdown,yama,integrity,apparmor";
 
-pub(super) fn boot(
-    kernel: &Kernel,
-    image: &Path,
-    plan: &Plan,
-    logs: &Path,
-    tally: &mut Tally,
-) -> Outcome {
-    let log = logs.join(format!("{}.log", kernel.name));
+pub(super) fn boot(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Tally) -> Outcome {
+    let Boot { kernel, plan, .. } = boot;
+    let name = boot.name();
+    let log = logs.join(format!("{name}.log"));
     let mut file = File::create(&log).about(log.display())?;
     let mut console = Console::default();
     let mut unwritten = None;
     let mut qemu = command(kernel, image, plan.bpf_lsm);
-    let result = shell::step(&format!("guest {}", kernel.name), || {
+    let result = shell::step(&format!("guest {name}: {}", kernel.name), || {
         let ended = shell::stream(&mut qemu, LONGEST, |line| {
             unwritten = writeln!(file, "{line}").err().or(unwritten.take());
             if console.read(line, tally) {
-                println!("{line}");
+                // Guests speak at the same time.
+                println!("{name}: {line}");
             }
         })?;
         match ended {

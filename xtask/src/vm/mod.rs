@@ -7,8 +7,12 @@ mod guest;
 mod initramfs;
 mod kernels;
 
+use std::collections::VecDeque;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::thread;
 
 use self::kernels::Kernel;
 use crate::shell::{self, Failure, Outcome};
@@ -33,35 +37,57 @@ struct Plan {
 /// `cargo xtask vm`.
 pub(crate) fn run(arguments: &[String]) -> Outcome<ExitCode> {
     let mut tally = Tally::default();
-    boot_all(&parse(arguments)?, &mut tally)?;
+    boot_all(&[parse(arguments)?], &mut tally)?;
     println!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The `vm` suite: every kernel, every test.
 pub(crate) fn suite(tally: &mut Tally) -> Outcome {
-    boot_all(&parse(&[])?, tally)?;
     // Compiled in and not active: LSM programs load there and never run, so the trace tier must take over.
     let inactive = ["--kernel", "6.1", "--without-bpf-lsm"].map(str::to_owned);
-    boot_all(&parse(&inactive)?, tally)
+    boot_all(&[parse(&[])?, parse(&inactive)?], tally)
 }
 
-fn boot_all(plan: &Plan, tally: &mut Tally) -> Outcome {
+/// One guest to boot.
+struct Boot<'a> {
+    series: &'a str,
+    kernel: Kernel,
+    plan: &'a Plan,
+}
+
+impl Boot<'_> {
+    fn name(&self) -> String {
+        let without = if self.plan.bpf_lsm { "" } else { "-without-bpf-lsm" };
+        format!("{}{without}", self.series)
+    }
+}
+
+/// Boots all guests of all plans, as many at once as there are processors: each is one emulator thread.
+fn boot_all(plans: &[Plan], tally: &mut Tally) -> Outcome {
     apt::ensure(&PACKAGES)?;
-    let kernels =
-        plan.series.iter().map(|series| kernels::newest(series)).collect::<Outcome<Vec<_>>>()?;
-    let programs = artifacts::products()?;
-    let image = shell::step("packing the guest's file system", || {
-        initramfs::build(&programs, &plan.filter)
-    })?;
-    let logs = places::scratch("vm")?;
-    let mut broken = Vec::new();
-    for kernel in kernels {
-        // A guest that dies must not hide what the next one would say.
-        if let Err(failure) = boot_with_patience(&kernel, &image, plan, &logs, tally) {
-            println!("guest {}: {failure}", kernel.name);
-            broken.push(kernel.name);
+    let mut boots = VecDeque::new();
+    for plan in plans {
+        for series in &plan.series {
+            boots.push_back(Boot { series, kernel: kernels::newest(series)?, plan });
         }
+    }
+    let programs = artifacts::products()?;
+    let filter = plans.first().map(|plan| plan.filter.as_slice()).unwrap_or_default();
+    let image =
+        shell::step("packing the guest's file system", || initramfs::build(&programs, filter))?;
+    let logs = places::scratch("vm")?;
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get).min(boots.len());
+    let boots = Mutex::new(boots);
+    let counted: Vec<(Tally, Vec<String>)> = thread::scope(|scope| {
+        let work = || boot_in_turn(&boots, &image, &logs);
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker only counts")).collect()
+    });
+    let mut broken = Vec::new();
+    for (counted, names) in counted {
+        tally.add(counted);
+        broken.extend(names);
     }
     if broken.is_empty() {
         Ok(())
@@ -70,20 +96,32 @@ fn boot_all(plan: &Plan, tally: &mut Tally) -> Outcome {
     }
 }
 
+/// Takes one guest after the other; answers what their tests came to, and the names of those without a verdict.
+fn boot_in_turn(
+    boots: &Mutex<VecDeque<Boot<'_>>>,
+    image: &Path,
+    logs: &Path,
+) -> (Tally, Vec<String>) {
+    let (mut tally, mut broken) = (Tally::default(), Vec::new());
+    let next = || boots.lock().expect("a worker only takes from it").pop_front();
+    while let Some(boot) = next() {
+        // A guest that dies must not hide what the next one would say.
+        if let Err(failure) = boot_with_patience(&boot, image, logs, &mut tally) {
+            println!("guest {}: {failure}", boot.name());
+            broken.push(boot.name());
+        }
+    }
+    (tally, broken)
+}
+
 /// A guest that ends without a verdict is booted once more, and that is said: an emulated kernel may die of its
 /// emulator. A test that fails is a verdict.
-fn boot_with_patience(
-    kernel: &Kernel,
-    image: &Path,
-    plan: &Plan,
-    logs: &Path,
-    tally: &mut Tally,
-) -> Outcome {
-    let Err(failure) = guest::boot(kernel, image, plan, logs, tally) else {
+fn boot_with_patience(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Tally) -> Outcome {
+    let Err(failure) = guest::boot(boot, image, logs, tally) else {
         return Ok(());
     };
-    println!("guest {}: {failure}; it is booted once more", kernel.name);
-    guest::boot(kernel, image, plan, logs, tally)
+    println!("guest {}: {failure}; it is booted once more", boot.name());
+    guest::boot(boot, image, logs, tally)
 }
 
 fn parse(arguments: &[String]) -> Outcome<Plan> {
