@@ -15,8 +15,7 @@ use std::{
 
 use tokio::net::UnixStream;
 
-/// The directory of all sandboxes that Picket makes itself, below the cgroup2 mount.
-const HOME: &str = "picket";
+use crate::supervisor::CGROUP_HOME;
 
 /// The other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +71,7 @@ impl Peer {
             return true;
         };
         let own = names(cgroup);
-        own.first().is_some_and(|first| *first == HOME)
+        own.first().is_some_and(|first| *first == CGROUP_HOME)
             || sandboxes.into_iter().any(|sandbox| {
                 let sandbox = names(sandbox);
                 // A watched root would be everybody; whoever did that has no use for this API.

@@ -6,7 +6,7 @@ use picket_engine::{Mode, SandboxId};
 use tokio::task::spawn_blocking;
 
 use super::{
-    Audience, Daemon, Follower, Looked, Request, RequestError, SandboxStatus, Status, mode_name,
+    Audience, Daemon, Follower, Looked, Request, RequestError, SandboxStatus, Status,
     rules::Resolution,
 };
 use crate::config::Config;
@@ -47,7 +47,7 @@ impl<A: Audience> Daemon<'_, A> {
         let judged = self.session.rejudge(&mut watched.joined, &policy);
         judged.map_err(|error| RequestError::Refused(error.to_string()))?;
         watched.mode = Some(mode);
-        let text = format!("is judged in mode {} from now on", mode_name(mode));
+        let text = format!("is judged in mode {} from now on", mode.as_str());
         self.audience.note(id, "mode", &text);
         watched.status(&self.rules).ok_or_else(unknown)
     }

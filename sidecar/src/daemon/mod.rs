@@ -34,7 +34,7 @@ pub use handle::{
     Unwatched,
 };
 use notify::Notifier;
-use picket_engine::{Mode, SandboxId};
+use picket_engine::SandboxId;
 use reload::Reloads;
 use rules::{Resolver, Rules};
 use sandboxes::Sandboxes;
@@ -300,13 +300,5 @@ fn plural(sandboxes: usize) -> String {
     match sandboxes {
         1 => "1 sandbox".to_owned(),
         n => format!("{n} sandboxes"),
-    }
-}
-
-fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Shadow => "shadow",
-        Mode::Enforce => "enforce",
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use picket_engine::{KernelTime, SandboxId};
 
-use super::{Audience, Daemon, State, discover::Discovery, mode_name, plural, sandboxes::Entry};
+use super::{Audience, Daemon, State, discover::Discovery, plural, sandboxes::Entry};
 use crate::{clock, export::Stage, watch::Report};
 
 impl<A: Audience> Daemon<'_, A> {
@@ -59,7 +59,7 @@ impl<A: Audience> Daemon<'_, A> {
             return;
         };
         self.audience.name(id, &status.plugin);
-        let text = format!("is {} ({})", status.cgroup.display(), mode_name(status.mode));
+        let text = format!("is {} ({})", status.cgroup.display(), status.mode.as_str());
         self.audience.note(id, "watched", &text);
         if status.state == State::Frozen {
             self.audience.note(id, "found_frozen", "was found frozen and stays so");
