@@ -95,11 +95,22 @@ pub enum Report {
 
 /// What the loop is asked to do.
 enum Command {
+    Early(Early),
+    Late(Late),
+}
+
+/// What comes before anything a sandbox does. A record may be read in the turn in which one of these is still in the
+/// inbox, and must not find its sandbox unknown: they are taken before it is judged.
+enum Early {
     Tap(tap::Source),
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
     Expect { sandbox: SandboxId },
-    Join { sandbox: SandboxId, policy: Box<Policy>, found: Found, controls: Containment },
     Name { sandbox: SandboxId, plugin: String },
+}
+
+/// What has its turn between records.
+enum Late {
+    Join { sandbox: SandboxId, policy: Box<Policy>, found: Found, controls: Containment },
     Replace { sandbox: SandboxId, policy: Box<Policy> },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
@@ -151,7 +162,7 @@ impl Watch {
     #[must_use]
     pub fn tap(&self, capacity: usize) -> Tap {
         let (source, tap) = tap::open(capacity);
-        self.tell(Command::Tap(source));
+        self.tell(Command::Early(Early::Tap(source)));
         tap
     }
 
@@ -163,18 +174,20 @@ impl Watch {
         arrival: Arrival,
         controls: Containment,
     ) {
-        self.tell(Command::Register { sandbox, policy: Box::new(policy), arrival, controls });
+        let policy = Box::new(policy);
+        self.tell(Command::Early(Early::Register { sandbox, policy, arrival, controls }));
     }
 
     /// Holds back what the kernel reports about a sandbox until [`Watch::join`]: to be called before the kernel side
     /// may report anything.
     pub fn expect(&self, sandbox: SandboxId) {
-        self.tell(Command::Expect { sandbox });
+        self.tell(Command::Early(Early::Expect { sandbox }));
     }
 
     /// Starts judging a sandbox that others started, with what was held back since [`Watch::expect`].
     pub fn join(&self, sandbox: SandboxId, policy: Policy, found: Found, controls: Containment) {
-        self.tell(Command::Join { sandbox, policy: Box::new(policy), found, controls });
+        let policy = Box::new(policy);
+        self.tell(Command::Late(Late::Join { sandbox, policy, found, controls }));
     }
 
     /// Where the loop writes the kernel clock's nanoseconds each turn, at least every quarter of a second.
@@ -185,22 +198,22 @@ impl Watch {
 
     /// Says what the operator calls a sandbox, for its metrics. To be called before it is registered.
     pub fn name(&self, sandbox: SandboxId, plugin: &str) {
-        self.tell(Command::Name { sandbox, plugin: plugin.to_owned() });
+        self.tell(Command::Early(Early::Name { sandbox, plugin: plugin.to_owned() }));
     }
 
     /// Judges a sandbox by another policy from now on.
     pub fn replace(&self, sandbox: SandboxId, policy: Policy) {
-        self.tell(Command::Replace { sandbox, policy: Box::new(policy) });
+        self.tell(Command::Late(Late::Replace { sandbox, policy: Box::new(policy) }));
     }
 
     /// Passes on what the supervisor noticed.
     pub fn notice(&self, sandbox: SandboxId, notice: Notice) {
-        self.tell(Command::Notice { sandbox, notice });
+        self.tell(Command::Late(Late::Notice { sandbox, notice }));
     }
 
     /// Stops judging a sandbox and frees its slot, once what it did has been judged.
     pub fn unregister(&self, sandbox: SandboxId) {
-        self.tell(Command::Unregister { sandbox });
+        self.tell(Command::Late(Late::Unregister { sandbox }));
     }
 
     /// Commands arrive in order; a loop that is gone has said so with [`Report::Broken`].
@@ -213,7 +226,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.tell(Command::Stop);
+        self.tell(Command::Late(Late::Stop));
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -20,7 +20,7 @@ use picket_engine::{
 use tokio::sync::mpsc as reports;
 
 use super::{
-    Command, Passed, Report,
+    Command, Late, Passed, Report,
     act::Steps,
     arriving::Arriving,
     bell::Bell,
@@ -85,7 +85,7 @@ struct Loop {
     judged: BTreeMap<SandboxId, Judged>,
     arriving: Arriving,
     /// Taken from the inbox before their turn.
-    deferred: VecDeque<Command>,
+    deferred: VecDeque<Late>,
     ledger: Ledger,
     steps: Steps,
     effects: Vec<Effect>,
@@ -158,10 +158,7 @@ impl Loop {
             }
         });
         // Asked for before the first record about them was made, and so before any that was just read.
-        while let Ok(command) = self.parts.inbox.try_recv() {
-            let later = self.begin(command);
-            self.deferred.extend(later);
-        }
+        self.begin_all();
         let mut batch = std::mem::take(&mut self.batch);
         batch.sort_by_key(|decoded| decoded.order);
         for decoded in batch.drain(..) {

@@ -6,17 +6,16 @@ use super::{Judged, Loop};
 use crate::{
     clock,
     supervisor::Containment,
-    watch::{Command, Report},
+    watch::{Command, Early, Late, Report},
 };
 
 impl Loop {
     /// Takes commands; false when one of them was to stop.
     pub(super) fn obey(&mut self) -> bool {
-        while let Some(command) = self.next_command() {
-            let Some(command) = self.begin(command) else { continue };
+        while let Some(command) = self.next_late() {
             let at = clock::now();
             match command {
-                Command::Join { sandbox, policy, found, controls } => {
+                Late::Join { sandbox, policy, found, controls } => {
                     // Whose entry the kernel has reported is held back with the rest of it.
                     self.judge_backlog();
                     let held = self.arriving.take(sandbox);
@@ -28,51 +27,59 @@ impl Loop {
                         self.handle(Input::Loss { sandbox, lost: held.lost, at: clock::now() });
                     }
                 }
-                Command::Replace { sandbox, policy } => {
+                Late::Replace { sandbox, policy } => {
                     if let Some(judged) = self.judged.get_mut(&sandbox) {
                         judged.policy = (*policy).clone();
                     }
                     self.handle(Input::Policy { sandbox, policy: *policy, at });
                 }
-                Command::Notice { sandbox, notice } => {
+                Late::Notice { sandbox, notice } => {
                     // What the plugin did before it ended is judged before its end.
                     if matches!(notice, Notice::Exited { .. }) {
                         self.judge_records();
                     }
                     self.handle(Input::Supervisor { sandbox, notice, at });
                 }
-                Command::Unregister { sandbox } => self.forget(sandbox),
-                Command::Stop => return false,
-                Command::Tap(_)
-                | Command::Name { .. }
-                | Command::Expect { .. }
-                | Command::Register { .. } => {
-                    unreachable!("taken by `begin`")
-                }
+                Late::Unregister { sandbox } => self.forget(sandbox),
+                Late::Stop => return false,
             }
         }
         true
     }
 
-    fn next_command(&mut self) -> Option<Command> {
-        self.deferred.pop_front().or_else(|| self.parts.inbox.try_recv().ok())
+    fn next_late(&mut self) -> Option<Late> {
+        if let Some(late) = self.deferred.pop_front() {
+            return Some(late);
+        }
+        loop {
+            match self.parts.inbox.try_recv().ok()? {
+                Command::Early(early) => self.begin(early),
+                Command::Late(late) => return Some(late),
+            }
+        }
     }
 
-    /// Takes the commands that come before anything a sandbox does, and hands the others back. A record may be read in
-    /// the turn in which the command before it is still in the inbox, and must not find its sandbox unknown.
-    pub(super) fn begin(&mut self, command: Command) -> Option<Command> {
-        match command {
-            Command::Tap(source) => self.taps.push(source),
-            Command::Name { sandbox, plugin } => {
+    /// Takes the early commands that have come; the late ones wait for their turn.
+    pub(super) fn begin_all(&mut self) {
+        while let Ok(command) = self.parts.inbox.try_recv() {
+            match command {
+                Command::Early(early) => self.begin(early),
+                Command::Late(late) => self.deferred.push_back(late),
+            }
+        }
+    }
+
+    fn begin(&mut self, early: Early) {
+        match early {
+            Early::Tap(source) => self.taps.push(source),
+            Early::Name { sandbox, plugin } => {
                 self.ledger.name(sandbox, &plugin, &self.parts.metrics);
             }
-            Command::Expect { sandbox } => self.arriving.expect(sandbox),
-            Command::Register { sandbox, policy, arrival, controls } => {
+            Early::Expect { sandbox } => self.arriving.expect(sandbox),
+            Early::Register { sandbox, policy, arrival, controls } => {
                 self.register(sandbox, *policy, arrival, controls);
             }
-            later => return Some(later),
         }
-        None
     }
 
     fn register(
