@@ -16,6 +16,8 @@ pub(crate) mod hints;
 pub(crate) mod json_schema;
 mod source;
 mod syntax;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod values;
 
 use std::{

@@ -3,21 +3,16 @@
 use std::fs;
 
 use super::{Files, LEAST, PLUGIN, load, schema};
-use crate::document::MAX_BYTES;
+use crate::document::{MAX_BYTES, testing};
 
-/// Refuses every input, with the complaints of the snapshot. Each has a place and a way out.
+/// Refuses every input, with the complaints of the snapshot.
 fn check(snapshot: &str, cases: Vec<(&str, Vec<u8>)>) {
     let files = Files::new(&[("picket.yaml", ""), ("p.yaml", PLUGIN)]);
-    let mut complaints = String::new();
-    for (name, bytes) in cases {
-        fs::write(files.path("picket.yaml"), &bytes).unwrap();
-        let error = files.complaint();
-        assert!(error.starts_with("picket.yaml:"), "{name}: no place in {error}");
-        assert!(error.contains("\n      = "), "{name}: no way out in {error}");
-        let blind = schema::faults(&bytes).is_some_and(|faults| faults.is_empty());
-        let blind = if blind { " (fits the JSON Schema)" } else { "" };
-        complaints.push_str(&format!("# {name}{blind}\n{error}\n\n"));
-    }
+    let complain = |_: &str, bytes: &[u8]| {
+        fs::write(files.path("picket.yaml"), bytes).unwrap();
+        files.complaint()
+    };
+    let complaints = testing::complaints("picket.yaml", cases, complain, schema::faults);
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!(snapshot, complaints);
     });

@@ -4,19 +4,14 @@ use std::fs::File;
 
 use super::super::{Manifest, load};
 use super::{NOTHING, complaint, schema};
-use crate::document::{DocumentError, MAX_BYTES};
+use crate::document::{DocumentError, MAX_BYTES, testing};
 
-/// Refuses every input, with the complaints of the snapshot. Each has a place and a way out.
+/// Refuses every input, with the complaints of the snapshot.
 fn check<'a>(snapshot: &str, cases: impl IntoIterator<Item = (&'a str, Vec<u8>)>) {
-    let mut complaints = String::new();
-    for (name, bytes) in cases {
-        let error = Manifest::parse("plugin.yaml", &bytes).expect_err(name).to_string();
-        assert!(error.starts_with("plugin.yaml:"), "{name}: no place in {error}");
-        assert!(error.contains("\n      = "), "{name}: no way out in {error}");
-        let blind = schema::faults(&bytes).is_some_and(|faults| faults.is_empty());
-        let blind = if blind { " (fits the JSON Schema)" } else { "" };
-        complaints.push_str(&format!("# {name}{blind}\n{error}\n\n"));
-    }
+    let complain = |name: &str, bytes: &[u8]| {
+        Manifest::parse("plugin.yaml", bytes).expect_err(name).to_string()
+    };
+    let complaints = testing::complaints("plugin.yaml", cases, complain, schema::faults);
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!(snapshot, complaints);
     });
