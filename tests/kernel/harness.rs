@@ -4,7 +4,7 @@
 //! its own, of the separation between sandboxes. Each collection waits until the kernel's counters balance and every
 //! submitted record has been read, so conservation is asserted by every test.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -13,15 +13,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use picket::probe::{
-    HookCounts, Losses, NetworkGuard, Probe, Rings, Settings, Slots, TierReport,
-    canary::{self, Proof},
+    HookCounts, Losses, NetworkGuard, Probe, Rings, Settings, Slots, TierReport, canary::Proof,
 };
 use picket::supervisor::{CgroupRoot, Sandbox};
-use picket::{clock, decode};
+use picket::{clock, decode, session};
 use picket_abi::Counts;
-use picket_engine::{
-    Action, Actions, Capability, ContainmentPlan, Mode, OnExpiry, Policy, SandboxId, SyscallSet,
-};
+use picket_engine::{ContainmentPlan, Mode, OnExpiry, Policy, SandboxId};
 use picket_tests::{PATIENCE, picket_program, require_root, unique};
 use serde_json::Value;
 
@@ -65,13 +62,8 @@ impl Eye {
         let mut probe = Probe::load(settings).map_err(|error| text(&error))?;
         let mut rings = probe.take_rings().ok_or("the rings are gone")?;
         let program = picket_program();
-        let mut proof = canary::run(&mut probe, &mut rings, &root, &program);
         // As a session does it, which does not lend its rings.
-        if proof.as_ref().is_err_and(canary::CanaryError::is_idle_lsm) {
-            let because = "LSM programs load and never run".to_owned();
-            probe.fall_back_to_trace(because).map_err(|error| text(&error))?;
-            proof = canary::run(&mut probe, &mut rings, &root, &program);
-        }
+        let proof = session::prove(&mut probe, &mut rings, &root, &program);
         Ok(Self {
             slots: Arc::clone(probe.slots()),
             losses: Arc::clone(probe.losses()),
@@ -232,19 +224,10 @@ fn difference(now: &HookCounts, then: &HookCounts) -> Counts {
 /// Default deny, only watched: nothing is refused in the kernel.
 pub(crate) fn nothing_declared() -> Policy {
     Policy {
-        exec: Vec::new(),
-        files: Vec::new(),
-        protected: BTreeSet::new(),
-        inherited: BTreeSet::new(),
-        entry: None,
-        connect: Vec::new(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
         max_processes: 16,
-        actions: Actions::strict().with(Capability::Network, Action::Freeze),
         containment: ContainmentPlan { hold: Duration::from_secs(1), on_expiry: OnExpiry::Kill },
         mode: Mode::Observe,
+        ..Policy::nothing_declared()
     }
 }
 

@@ -6,10 +6,13 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::ops::{BitOr, RangeInclusive};
+use core::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::{Actions, ArgPattern, ContainmentPlan, FileId, KernelTime, Mode, Pattern, SyscallSet};
+use crate::{
+    Actions, ArgPattern, ContainmentPlan, FileId, KernelTime, Mode, OnExpiry, Pattern, SyscallSet,
+};
 
 /// Everything one sandbox may do, and what follows when it does more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,26 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The strictest there is, to be widened: nothing is declared but one process, and whatever departs is frozen until
+    /// a person decides.
+    pub const fn nothing_declared() -> Self {
+        Self {
+            exec: Vec::new(),
+            files: Vec::new(),
+            protected: BTreeSet::new(),
+            inherited: BTreeSet::new(),
+            entry: None,
+            connect: Vec::new(),
+            listen: Vec::new(),
+            syscalls: SyscallSet::EMPTY,
+            foreign_abi: false,
+            max_processes: 1,
+            actions: Actions::strict(),
+            containment: ContainmentPlan { hold: Duration::ZERO, on_expiry: OnExpiry::Hold },
+            mode: Mode::Enforce,
+        }
+    }
+
     /// The first time after `now` at which a grant runs out.
     pub(crate) fn next_expiry(&self, now: KernelTime) -> Option<KernelTime> {
         let exec = self.exec.iter().map(|rule| rule.until);

@@ -51,19 +51,8 @@ pub(crate) fn endpoint(
 /// Declares nothing, freezes whatever departs, and holds for 30 s.
 pub(crate) fn nothing_declared() -> Policy {
     Policy {
-        exec: Vec::new(),
-        files: Vec::new(),
-        protected: BTreeSet::new(),
-        connect: Vec::new(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
-        max_processes: 1,
-        inherited: BTreeSet::new(),
-        entry: None,
-        actions: Actions::strict(),
         containment: ContainmentPlan { hold: Duration::from_secs(30), on_expiry: OnExpiry::Hold },
-        mode: Mode::Enforce,
+        ..Policy::nothing_declared()
     }
 }
 

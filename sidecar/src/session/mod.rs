@@ -176,7 +176,10 @@ impl Session {
 }
 
 /// Runs the self-test. An LSM program that is attached and never runs costs its tier, not the start.
-pub(crate) fn prove(
+///
+/// # Errors
+/// The kernel side does not tell the truth, or could not fall back.
+pub fn prove(
     probe: &mut Probe,
     rings: &mut Rings,
     root: &CgroupRoot,

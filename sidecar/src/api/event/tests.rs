@@ -1,9 +1,8 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    AccessSet, Actions, Closure, ContainmentPlan, Engine, FileId, IncidentId, Mode, Narrowing,
-    ObservedArgv, OnExpiry, Order, Outcome, Policy, Process, Settings, Step, SyscallSet, Tampering,
-    Unresolved,
+    AccessSet, Closure, ContainmentPlan, Engine, FileId, IncidentId, Narrowing, ObservedArgv,
+    OnExpiry, Order, Outcome, Policy, Process, Settings, Step, Tampering, Unresolved,
 };
 use proptest::{prelude::*, sample::select};
 
@@ -14,22 +13,11 @@ const FILE: FileId = FileId { device: 1, inode: 2 };
 
 fn policy() -> Policy {
     Policy {
-        exec: Vec::new(),
-        files: Vec::new(),
-        protected: [].into(),
-        inherited: [].into(),
-        entry: None,
-        connect: Vec::new(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
-        max_processes: 1,
-        actions: Actions::strict(),
         containment: ContainmentPlan {
             hold: std::time::Duration::from_secs(1),
             on_expiry: OnExpiry::Kill,
         },
-        mode: Mode::Enforce,
+        ..Policy::nothing_declared()
     }
 }
 

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 use picket_engine::{
     AccessSet, Action, Actions, Arrival, ContainmentPlan, Fact, FileId, Input, KernelTime, Mode,
     NetworkOperation, ObservedArgv, ObservedPath, OnExpiry, Order, Policy, Process, SandboxId,
-    SyscallAbi, SyscallSet,
+    SyscallAbi,
 };
 
 use super::{super::Manifest, Identity, Suggestion, suggest};
@@ -44,19 +44,11 @@ pub(in super::super) fn run_of(deeds: impl IntoIterator<Item = (u32, Fact)>) -> 
 
 fn observing() -> Policy {
     Policy {
-        exec: Vec::new(),
-        files: Vec::new(),
         protected: BTreeSet::from([FileId { device: 8, inode: 666 }]),
-        inherited: BTreeSet::new(),
-        entry: None,
-        connect: Vec::new(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
-        max_processes: 1,
         actions: Actions::strict().with(picket_engine::Capability::Syscalls, Action::Alert),
         containment: ContainmentPlan { hold: Duration::from_secs(30), on_expiry: OnExpiry::Hold },
         mode: Mode::Observe,
+        ..Policy::nothing_declared()
     }
 }
 

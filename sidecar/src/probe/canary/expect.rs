@@ -1,19 +1,17 @@
 //! What the canary's acts must look like, from what we know about ourselves.
 
 use std::{
-    collections::BTreeSet,
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::Path,
     process::Child,
-    time::Duration,
 };
 
 use ipnet::IpNet;
 use picket_engine::{
-    AccessSet, Actions, ContainmentPlan, Departure, EndpointRule, Fact, FileId, Mode,
-    NetworkOperation, ObservedPath, OnExpiry, Policy, Process, Protocol, SyscallAbi, SyscallSet,
+    AccessSet, Departure, EndpointRule, Fact, FileId, NetworkOperation, ObservedPath, Policy,
+    Process, Protocol, SyscallAbi,
 };
 
 use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told};
@@ -32,26 +30,8 @@ pub(super) fn policy(port: u16) -> Policy {
     };
     Policy {
         connect: vec![rule(Ipv4Addr::LOCALHOST.into()), rule(Ipv6Addr::LOCALHOST.into())],
-        ..nothing_declared()
-    }
-}
-
-/// A policy under which everything is a departure.
-pub(crate) fn nothing_declared() -> Policy {
-    Policy {
-        exec: Vec::new(),
-        files: Vec::new(),
-        protected: BTreeSet::new(),
-        inherited: BTreeSet::new(),
-        entry: None,
-        connect: Vec::new(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
         max_processes: 8,
-        actions: Actions::strict(),
-        containment: ContainmentPlan { hold: Duration::ZERO, on_expiry: OnExpiry::Hold },
-        mode: Mode::Enforce,
+        ..Policy::nothing_declared()
     }
 }
 

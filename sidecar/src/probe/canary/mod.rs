@@ -22,8 +22,6 @@ use std::{
 
 pub use act::{act, child};
 use expect::Expectations;
-#[cfg(test)]
-pub(crate) use expect::nothing_declared;
 use picket_engine::SandboxId;
 
 use super::{LoadError, Probe, Rings, SlotError};
@@ -113,7 +111,7 @@ impl CanaryError {
     /// Everything works but the LSM program, which is attached and never runs: `bpf` is not among the active security
     /// modules. Debian's kernels boot like that.
     #[must_use]
-    pub fn is_idle_lsm(&self) -> bool {
+    pub(crate) fn is_idle_lsm(&self) -> bool {
         matches!(self, Self::Silent { missing, .. } if missing == expect::OPEN_LSM)
     }
 }

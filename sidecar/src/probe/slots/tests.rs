@@ -41,7 +41,7 @@ fn every_ipv4_address_is_not_every_ipv6_address() {
 fn a_grant_that_has_run_out_is_not_given_to_the_kernel() {
     let now = KernelTime::from_nanos(1_000);
     let rule = EndpointRule { until: Some(now), ..endpoint("10.0.0.0/8", Protocol::Tcp) };
-    let policy = Policy { connect: vec![rule], ..crate::probe::canary::nothing_declared() };
+    let policy = Policy { connect: vec![rule], ..Policy::nothing_declared() };
     assert_eq!(rules_of(&policy, now).unwrap().1, 0);
     assert_eq!(rules_of(&policy, KernelTime::from_nanos(999)).unwrap().1, 1);
 }
@@ -49,7 +49,7 @@ fn a_grant_that_has_run_out_is_not_given_to_the_kernel() {
 #[test]
 fn more_rules_than_a_bank_holds_are_refused_with_a_way_out() {
     let connect = vec![endpoint("10.0.0.0/8", Protocol::Tcp); MAX_NET_RULES + 1];
-    let policy = Policy { connect, ..crate::probe::canary::nothing_declared() };
+    let policy = Policy { connect, ..Policy::nothing_declared() };
     let error = rules_of(&policy, KernelTime::BOOT).unwrap_err().to_string();
     assert!(error.contains("65 network rules") && error.contains("merge them"), "{error}");
 }

@@ -26,17 +26,10 @@ fn policy(files: &[&str], arguments: &[&str], networks: &[&str]) -> Policy {
     Policy {
         exec: arguments.iter().map(program).collect(),
         files: files.iter().map(file).collect(),
-        protected: BTreeSet::new(),
-        inherited: BTreeSet::new(),
-        entry: None,
         connect: networks.iter().map(endpoint).collect(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
-        max_processes: 1,
-        actions: Actions::strict(),
         containment: ContainmentPlan { hold: Duration::from_secs(1), on_expiry: OnExpiry::Kill },
         mode: Mode::Observe,
+        ..Policy::nothing_declared()
     }
 }
 
