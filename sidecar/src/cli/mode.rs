@@ -56,10 +56,7 @@ pub(super) fn run(arguments: Arguments) -> exit::Exit {
         let path = format!("/v1/sandboxes/{}/mode", sandbox.sandbox);
         let body = format!(r#"{{"mode":"{}"}}"#, arguments.mode.as_str());
         let answer: ModeAnswer = client.ask(Method::PUT, &path, body).await?;
-        match arguments.output {
-            Output::Json => reach::json(&answer),
-            Output::Human => Ok(reach::line(&sentence(&answer))?),
-        }
+        reach::print(arguments.output, &answer, sentence)
     })
 }
 

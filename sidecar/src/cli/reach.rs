@@ -6,8 +6,10 @@ use std::{
 };
 
 use clap::Args;
+use hyper::Method;
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{exit, words};
+use super::{Output, exit, words};
 use crate::api::{Client, ClientError, DEFAULT_SOCKET};
 
 /// Names the socket where no option does.
@@ -25,6 +27,45 @@ impl Daemon {
         let variable = || std::env::var_os(VARIABLE).filter(|name| !name.is_empty());
         let socket = self.api.or_else(|| variable().map(PathBuf::from));
         Client::new(socket.unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET)))
+    }
+}
+
+/// A question that is asked and answered once.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "human")]
+    output: Output,
+}
+
+impl Question {
+    /// Asks, and prints the answer: as JSON, or in the words that `tell` has for it and the socket it came from.
+    pub(super) fn ask<T: Serialize + DeserializeOwned>(
+        self,
+        method: Method,
+        path: &str,
+        tell: impl FnOnce(&T, &str) -> String,
+    ) -> exit::Exit {
+        block_on(async {
+            let client = self.daemon.client();
+            let answer: T = client.ask(method, path, String::new()).await?;
+            let socket = words::text(client.socket().as_os_str().as_encoded_bytes());
+            print(self.output, &answer, |answer| tell(answer, &socket))
+        })
+    }
+}
+
+/// Prints an answer: as JSON, or in words.
+pub(super) fn print<T: Serialize>(
+    output: Output,
+    answer: &T,
+    tell: impl FnOnce(&T) -> String,
+) -> Result<(), ReachError> {
+    match output {
+        Output::Json => json(answer),
+        Output::Human => Ok(line(&tell(answer))?),
     }
 }
 
@@ -73,7 +114,7 @@ pub(super) fn line(line: &str) -> io::Result<()> {
 }
 
 /// One line of JSON on standard output.
-pub(super) fn json(answer: &impl serde::Serialize) -> Result<(), ReachError> {
+fn json(answer: &impl serde::Serialize) -> Result<(), ReachError> {
     let text =
         serde_json::to_string(answer).map_err(|error| ReachError::Other(error.to_string()))?;
     Ok(line(&text)?)

@@ -3,27 +3,17 @@
 use clap::Args;
 use hyper::Method;
 
-use super::{Output, exit, reach};
+use super::{exit, reach};
 use crate::api::ReloadAnswer;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    daemon: reach::Daemon,
-    /// How the answer is written.
-    #[arg(long, value_enum, default_value = "human")]
-    output: Output,
+    question: reach::Question,
 }
 
 pub(super) fn run(arguments: Arguments) -> exit::Exit {
-    reach::block_on(async {
-        let client = arguments.daemon.client();
-        let answer: ReloadAnswer = client.ask(Method::POST, "/v1/reload", String::new()).await?;
-        match arguments.output {
-            Output::Json => reach::json(&answer),
-            Output::Human => Ok(reach::line(&sentence(&answer))?),
-        }
-    })
+    arguments.question.ask(Method::POST, "/v1/reload", |answer, _| sentence(answer))
 }
 
 fn sentence(answer: &ReloadAnswer) -> String {

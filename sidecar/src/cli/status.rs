@@ -3,31 +3,19 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use hyper::Method;
 
-use super::{Output, exit, reach, words};
+use super::{exit, reach, words};
 use crate::api::StatusAnswer;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    daemon: reach::Daemon,
-    /// How the answer is written.
-    #[arg(long, value_enum, default_value = "human")]
-    output: Output,
+    question: reach::Question,
 }
 
 pub(super) fn run(arguments: Arguments) -> exit::Exit {
-    reach::block_on(async {
-        let client = arguments.daemon.client();
-        let answer: StatusAnswer = client.get("/v1/status").await?;
-        match arguments.output {
-            Output::Json => reach::json(&answer),
-            Output::Human => {
-                let socket = words::text(client.socket().as_os_str().as_encoded_bytes());
-                Ok(reach::line(&page(&answer, &socket))?)
-            }
-        }
-    })
+    arguments.question.ask(Method::GET, "/v1/status", page)
 }
 
 fn page(status: &StatusAnswer, socket: &str) -> String {
