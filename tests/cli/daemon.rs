@@ -29,6 +29,15 @@ fn depart(stage: &mut Stage, daemon: &Daemon, name: &str) -> Value {
     sandbox
 }
 
+/// Makes a cgroup, waits until it is watched, and has a plugin run there that departs when it is told to.
+fn at_work(stage: &mut Stage, daemon: &Daemon, name: &str) -> Value {
+    stage.make(name);
+    let sandbox = daemon.await_watched(&stage.path(name));
+    stage.enter(name, WHEN_TOLD);
+    daemon.await_about("running", &sandbox);
+    sandbox
+}
+
 #[test]
 fn sandboxes_found_at_start_and_made_later_are_watched_and_only_the_offender_is_frozen() {
     let mut stage = stage();
@@ -116,10 +125,7 @@ fn a_bad_configuration_leaves_the_former_in_force() {
 fn an_edited_manifest_is_noticed_and_judged_by_without_a_gap() {
     let mut stage = stage();
     let daemon = stage.watching();
-    stage.make("one");
-    let sandbox = daemon.await_watched(&stage.path("one"));
-    stage.enter("one", WHEN_TOLD);
-    daemon.await_about("running", &sandbox);
+    at_work(&mut stage, &daemon, "one");
     let secret = stage.plugin.path("secret");
     let more = format!("files: {{ read: [{}] }}\n", secret.display());
     stage.write("manifest.yaml", &format!("{}{more}", stage.plugin.manifest()));
@@ -161,10 +167,7 @@ fn sigterm_ends_the_daemon_and_touches_nobody() {
     let mut daemon = stage.watching();
     depart(&mut stage, &daemon, "frozen");
     wait_until("a freeze", || stage.is_frozen("frozen"));
-    stage.make("running");
-    let running = daemon.await_watched(&stage.path("running"));
-    stage.enter("running", WHEN_TOLD);
-    daemon.await_about("running", &running);
+    at_work(&mut stage, &daemon, "running");
     assert_eq!(daemon.end(SIGTERM), Some(0));
     assert_eq!(daemon.of("left_frozen").len(), 1);
     assert!(stage.is_frozen("frozen") && !stage.is_frozen("running"));
@@ -179,10 +182,7 @@ fn sigterm_ends_the_daemon_and_touches_nobody() {
 fn after_a_crash_the_next_daemon_judges_what_it_finds_at_once() {
     let mut stage = stage();
     let mut first = stage.watching();
-    stage.make("one");
-    let sandbox = first.await_watched(&stage.path("one"));
-    stage.enter("one", WHEN_TOLD);
-    first.await_about("running", &sandbox);
+    at_work(&mut stage, &first, "one");
     assert_eq!(first.end(SIGKILL), None);
     assert!(!stage.is_frozen("one"));
     let second = stage.watching();
@@ -247,10 +247,7 @@ fn what_is_below_a_watched_cgroup_belongs_to_it() {
 fn whoever_is_moved_into_a_running_sandbox_is_a_finding() {
     let mut stage = stage();
     let daemon = stage.watching();
-    stage.make("one");
-    let sandbox = daemon.await_watched(&stage.path("one"));
-    stage.enter("one", WHEN_TOLD);
-    daemon.await_about("running", &sandbox);
+    let sandbox = at_work(&mut stage, &daemon, "one");
     assert_eq!(daemon.of("finding"), Vec::<Value>::new());
     stage.enter("one", LINGER);
     let finding = daemon.await_about("finding", &sandbox);
