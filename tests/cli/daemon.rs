@@ -122,6 +122,30 @@ fn a_bad_configuration_leaves_the_former_in_force() {
 }
 
 #[test]
+fn what_is_wrong_with_a_configuration_is_said_once_however_often_it_is_read() {
+    let stage = stage();
+    let daemon = stage.watching();
+    let said = || -> Vec<bool> {
+        let refusals = daemon.of("config_refused");
+        refusals.iter().map(|one| one["text"].as_str().unwrap().contains("picket.yaml:1")).collect()
+    };
+    let readings = |count: usize| {
+        let line = format!("picket_config_reloads_total{{outcome=\"refused\"}} {count}");
+        wait_until(&line, || daemon.counts(&line));
+    };
+    // Read because of the signal, and because of the directory.
+    stage.write("picket.yaml", "version: [");
+    daemon.signal(SIGHUP);
+    readings(2);
+    assert_eq!(said().iter().filter(|whole| **whole).count(), 1);
+    // Whoever asks again is answered.
+    let before = said().len();
+    daemon.signal(SIGHUP);
+    daemon.await_count("config_refused", before + 1);
+    assert_eq!(said().last(), Some(&false));
+}
+
+#[test]
 fn an_edited_manifest_is_noticed_and_judged_by_without_a_gap() {
     let mut stage = stage();
     let daemon = stage.watching();

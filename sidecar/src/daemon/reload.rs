@@ -112,9 +112,7 @@ impl<A: Audience> Daemon<'_, A> {
 
     fn refuse(&mut self, unread: Unread) {
         let Unread { reason, mut files } = unread;
-        let text =
-            format!("the new configuration is refused, the former one stays in force:\n{reason}");
-        self.audience.remark("config_refused", &text);
+        self.say_refused(&reason);
         self.metrics.reloaded(ReloadOutcome::Refused);
         self.reloads.refused = Some(reason.clone());
         files.extend(self.rules.config.files().map(std::path::Path::to_owned));
@@ -123,6 +121,19 @@ impl<A: Audience> Daemon<'_, A> {
             drop(caller.send(Err(RequestError::Refused(reason.clone()))));
         }
         self.over();
+    }
+
+    /// A signal and the watch on the directories tell of the same edit: what is wrong with it is said once.
+    fn say_refused(&mut self, reason: &str) {
+        if self.reloads.refused.as_deref() != Some(reason) {
+            let text = format!(
+                "the new configuration is refused, the former one stays in force:\n{reason}"
+            );
+            self.audience.remark("config_refused", &text);
+        } else if !self.reloads.callers.is_empty() {
+            let text = "the new configuration is still refused for the reason given before, the former one stays in force";
+            self.audience.remark("config_refused", text);
+        }
     }
 
     fn apply(&mut self, mut config: Config, resolutions: Vec<Resolution>) {
