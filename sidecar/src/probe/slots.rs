@@ -3,31 +3,23 @@
 //! Policy first, then membership, and both are read back: a sandbox is never watched under half a policy.
 //! Shared by the thread that prepares sandboxes and the one that judges them, hence the lock.
 
+mod layout;
+mod maps;
+
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, Map, MapData, MapError},
+    maps::{Map, MapError},
 };
-use ipnet::IpNet;
-use picket_abi::{
-    MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK,
-    SLOT_STARTING, SYSCALL_WORDS, Slot, rule_operation,
-};
-use picket_engine::{
-    Action, Capability, DANGER, EndpointRule, KernelTime, Mode, Policy, Protocol, SandboxId,
-};
-use zerocopy::{FromBytes, IntoBytes};
+use maps::Maps;
+use picket_abi::{MAX_NET_RULES, RULE_BANKS, SLOT_STARTING, Slot};
+use picket_engine::{KernelTime, Policy, SandboxId};
 
 use super::{load::LoadError, losses::Losses};
-
-type SlotBytes = [u8; size_of::<Slot>()];
-type MemberBytes = [u8; size_of::<Member>()];
-type RuleBytes = [u8; size_of::<NetRule>() * MAX_NET_RULES];
 
 /// Why a sandbox cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -82,36 +74,10 @@ impl SlotError {
 /// No cgroup has this id.
 const NO_CGROUP: u64 = 0;
 
-/// A slot that nobody has.
-const FREE: Slot = Slot {
-    generation: 0,
-    flags: 0,
-    epoch: 0,
-    bank: 0,
-    rules: 0,
-    mount_namespace: 0,
-    declared: [0; SYSCALL_WORDS],
-    danger: [0; SYSCALL_WORDS],
-};
-
 /// The maps that say who is watched.
 pub struct Slots {
     maps: Mutex<Maps>,
     losses: Arc<Losses>,
-}
-
-struct Maps {
-    slots: Array<MapData, SlotBytes>,
-    members: HashMap<MapData, u64, MemberBytes>,
-    seen: Array<MapData, [u64; SYSCALL_WORDS]>,
-    rules: Array<MapData, RuleBytes>,
-    free: Vec<u32>,
-    max: u32,
-    last_generation: u32,
-    /// One count for all slots: the kernel remembers what was seen by slot and epoch, and a slot's next tenant must not
-    /// profit from what the last one has shown.
-    last_epoch: u32,
-    live: BTreeMap<SandboxId, (u64, Slot)>,
 }
 
 impl fmt::Debug for Slots {
@@ -122,21 +88,7 @@ impl fmt::Debug for Slots {
 
 impl Slots {
     pub(super) fn take(ebpf: &mut Ebpf, max: u32, losses: Arc<Losses>) -> Result<Self, LoadError> {
-        Ok(Self {
-            losses,
-            maps: Mutex::new(Maps {
-                slots: map(ebpf, "SLOTS")?,
-                members: map(ebpf, "MEMBERS")?,
-                seen: map(ebpf, "SEEN_SYSCALLS")?,
-                rules: map(ebpf, "NET_RULES")?,
-                // Taken from the end: slot 0 first.
-                free: (0..max).rev().collect(),
-                max,
-                last_generation: 0,
-                last_epoch: 0,
-                live: BTreeMap::new(),
-            }),
-        })
+        Ok(Self { losses, maps: Mutex::new(Maps::take(ebpf, max)?) })
     }
 
     /// Whether a slot can hold this policy.
@@ -144,7 +96,7 @@ impl Slots {
     /// # Errors
     /// It cannot, and why.
     pub fn check(policy: &Policy, now: KernelTime) -> Result<(), SlotError> {
-        rules_of(policy, now).map(drop)
+        layout::rules(policy, now).map(drop)
     }
 
     /// Starts watching the cgroup `cgroup` (its v2 id) and everything below it, as it runs.
@@ -263,209 +215,6 @@ impl Slots {
     }
 }
 
-impl Maps {
-    fn next_epoch(&mut self) -> u32 {
-        self.last_epoch = self.last_epoch.wrapping_add(1);
-        self.last_epoch
-    }
-
-    fn reserve(
-        &mut self,
-        losses: &Losses,
-        policy: &Policy,
-        mount_namespace: u32,
-        flags: u32,
-        now: KernelTime,
-    ) -> Result<SandboxId, SlotError> {
-        let slot = *self.free.last().ok_or(SlotError::Full { max: self.max })?;
-        let generation = self.last_generation.wrapping_add(1).max(1);
-        let sandbox = SandboxId { slot, generation };
-        let epoch = self.next_epoch();
-        let fresh = Slot { generation, flags, epoch, mount_namespace, ..FREE };
-        losses.begin(slot).map_err(SlotError::Counters)?;
-        let settings = self.install_policy(slot, policy, fresh, now)?;
-        self.free.pop();
-        self.last_generation = generation;
-        self.live.insert(sandbox, (NO_CGROUP, settings));
-        Ok(sandbox)
-    }
-
-    fn release(&mut self, slot: u32) -> Result<(), SlotError> {
-        let free: SlotBytes = zerocopy::transmute!(FREE);
-        self.slots.set(slot, free, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
-        self.free.push(slot);
-        Ok(())
-    }
-
-    /// False when it is no member of this sandbox: not any more, or of a wider one by now.
-    fn expel(&mut self, cgroup: u64, sandbox: SandboxId) -> Result<bool, SlotError> {
-        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
-        match self.members.get(&cgroup, 0) {
-            Ok(there) if Member::read_from_bytes(&there) == Ok(member) => {}
-            Err(error) if !is_absent(&error) => {
-                return Err(SlotError::Map { map: "MEMBERS", source: error });
-            }
-            _ => return Ok(false),
-        }
-        match self.members.remove(&cgroup) {
-            Ok(()) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(source) => Err(SlotError::Map { map: "MEMBERS", source }),
-        }
-    }
-
-    fn members_of(&self, sandbox: SandboxId) -> Result<Vec<u64>, SlotError> {
-        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
-        let bytes: MemberBytes = zerocopy::transmute!(member);
-        let mut cgroups = Vec::new();
-        for entry in self.members.iter() {
-            let (cgroup, there) =
-                entry.map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
-            if there == bytes {
-                cgroups.push(cgroup);
-            }
-        }
-        Ok(cgroups)
-    }
-
-    /// Writes a slot whose generation, epoch, bank and flags are given; the policy says the rest.
-    fn install_policy(
-        &mut self,
-        slot: u32,
-        policy: &Policy,
-        frame: Slot,
-        now: KernelTime,
-    ) -> Result<Slot, SlotError> {
-        let (rules, count) = rules_of(policy, now)?;
-        let index = slot * RULE_BANKS + frame.bank;
-        self.rules
-            .set(index, rules, 0)
-            .map_err(|source| SlotError::Map { map: "NET_RULES", source })?;
-        let settings = Slot {
-            flags: frame.flags | refusals(policy),
-            rules: count,
-            declared: policy.syscalls.words(),
-            danger: undeclared_danger(policy),
-            ..frame
-        };
-        let bytes: SlotBytes = zerocopy::transmute!(settings);
-        self.slots.set(slot, bytes, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
-        self.seen
-            .set(slot, [0; SYSCALL_WORDS], 0)
-            .map_err(|source| SlotError::Map { map: "SEEN_SYSCALLS", source })?;
-        self.read_back(slot, &bytes, index, &rules)?;
-        Ok(settings)
-    }
-
-    fn read_back(
-        &self,
-        slot: u32,
-        settings: &SlotBytes,
-        index: u32,
-        rules: &RuleBytes,
-    ) -> Result<(), SlotError> {
-        let there =
-            self.slots.get(&slot, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
-        if there != *settings {
-            return Err(SlotError::NotReadBack { map: "SLOTS" });
-        }
-        let there = self
-            .rules
-            .get(&index, 0)
-            .map_err(|source| SlotError::Map { map: "NET_RULES", source })?;
-        if there != *rules {
-            return Err(SlotError::NotReadBack { map: "NET_RULES" });
-        }
-        Ok(())
-    }
-
-    fn admit(&mut self, cgroup: u64, sandbox: SandboxId) -> Result<(), SlotError> {
-        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
-        let bytes: MemberBytes = zerocopy::transmute!(member);
-        self.members
-            .insert(cgroup, bytes, 0)
-            .map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
-        let there = self
-            .members
-            .get(&cgroup, 0)
-            .map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
-        if Member::read_from_bytes(&there) != Ok(member) {
-            return Err(SlotError::NotReadBack { map: "MEMBERS" });
-        }
-        Ok(())
-    }
-}
-
-/// The kernel refuses undeclared network use where the policy acts on it; a plugin that is only watched is not disturbed.
-fn refusals(policy: &Policy) -> u32 {
-    let acts =
-        |capability| policy.mode == Mode::Enforce && Action::Alert < policy.actions.get(capability);
-    let network = if acts(Capability::Network) { SLOT_REFUSE_NETWORK } else { 0 };
-    let listen = if acts(Capability::Listen) { SLOT_REFUSE_LISTEN } else { 0 };
-    network | listen
-}
-
-fn undeclared_danger(policy: &Policy) -> [u64; SYSCALL_WORDS] {
-    let mut words = DANGER.words();
-    for (word, declared) in words.iter_mut().zip(policy.syscalls.words()) {
-        *word &= !declared;
-    }
-    words
-}
-
-fn rules_of(policy: &Policy, now: KernelTime) -> Result<(RuleBytes, u32), SlotError> {
-    let in_force = |rule: &&EndpointRule| rule.until.is_none_or(|until| now < until);
-    let connect =
-        policy.connect.iter().filter(in_force).map(|rule| (rule, rule_operation::CONNECT));
-    let listen = policy.listen.iter().filter(in_force).map(|rule| (rule, rule_operation::LISTEN));
-    let rules: Vec<NetRule> =
-        connect.chain(listen).map(|(rule, operation)| rule_of(rule, operation)).collect();
-    let count = u32::try_from(rules.len()).unwrap_or(u32::MAX);
-    let mut bytes = [0; size_of::<NetRule>() * MAX_NET_RULES];
-    let used = rules.as_bytes();
-    bytes
-        .get_mut(..used.len())
-        .ok_or(SlotError::TooManyRules { rules: rules.len() })?
-        .copy_from_slice(used);
-    Ok((bytes, count))
-}
-
-fn rule_of(rule: &EndpointRule, operation: u8) -> NetRule {
-    let (address, prefix) = match rule.network {
-        IpNet::V4(network) => {
-            (network.network().to_ipv6_mapped(), u32::from(network.prefix_len()) + 96)
-        }
-        IpNet::V6(network) => (network.network(), u32::from(network.prefix_len())),
-    };
-    let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
-    NetRule {
-        family: if matches!(rule.network, IpNet::V4(_)) { 4 } else { 6 },
-        network: words(address.octets()),
-        mask: words(mask.to_be_bytes()),
-        port_low: *rule.ports.start(),
-        port_high: *rule.ports.end(),
-        protocol: match rule.protocol {
-            Protocol::Any => 0,
-            Protocol::Tcp => 6,
-            Protocol::Udp => 17,
-        },
-        operation,
-    }
-}
-
-/// Sixteen bytes in network order as four words that hold them in that order.
-fn words(bytes: [u8; 16]) -> [u32; 4] {
-    zerocopy::transmute!(bytes)
-}
-
-fn is_absent(error: &MapError) -> bool {
-    match error {
-        MapError::KeyNotFound => true,
-        MapError::SyscallError(error) => error.io_error.raw_os_error() == Some(libc::ENOENT),
-        _ => false,
-    }
-}
-
 /// Takes a map out of the object by name.
 pub(super) fn map<T>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, LoadError>
 where
@@ -474,6 +223,3 @@ where
     let map = ebpf.take_map(name).ok_or(LoadError::Missing { what: name })?;
     T::try_from(map).map_err(|source| LoadError::Slots(SlotError::Map { map: name, source }))
 }
-
-#[cfg(test)]
-mod tests;

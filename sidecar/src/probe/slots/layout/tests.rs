@@ -42,15 +42,15 @@ fn a_grant_that_has_run_out_is_not_given_to_the_kernel() {
     let now = KernelTime::from_nanos(1_000);
     let rule = EndpointRule { until: Some(now), ..endpoint("10.0.0.0/8", Protocol::Tcp) };
     let policy = Policy { connect: vec![rule], ..Policy::nothing_declared() };
-    assert_eq!(rules_of(&policy, now).unwrap().1, 0);
-    assert_eq!(rules_of(&policy, KernelTime::from_nanos(999)).unwrap().1, 1);
+    assert_eq!(rules(&policy, now).unwrap().1, 0);
+    assert_eq!(rules(&policy, KernelTime::from_nanos(999)).unwrap().1, 1);
 }
 
 #[test]
 fn more_rules_than_a_bank_holds_are_refused_with_a_way_out() {
     let connect = vec![endpoint("10.0.0.0/8", Protocol::Tcp); MAX_NET_RULES + 1];
     let policy = Policy { connect, ..Policy::nothing_declared() };
-    let error = rules_of(&policy, KernelTime::BOOT).unwrap_err().to_string();
+    let error = rules(&policy, KernelTime::BOOT).unwrap_err().to_string();
     assert!(error.contains("65 network rules") && error.contains("merge them"), "{error}");
 }
 
