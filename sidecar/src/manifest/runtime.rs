@@ -12,7 +12,9 @@
 //! Paths are written as programs use them; symbolic links in them are followed when the manifest is
 //! resolved, so `/lib64/ld-linux-x86-64.so.2` becomes whatever file that is on this machine.
 
-use picket_engine::AccessSet;
+use std::sync::LazyLock;
+
+use picket_engine::{AccessSet, Pattern};
 
 /// One family of files of the group.
 #[derive(Debug)]
@@ -104,3 +106,15 @@ pub(super) static RUNTIME: [Files; 10] = [
         paths: &["/dev/full", "/dev/null", "/dev/tty", "/dev/zero"],
     },
 ];
+
+/// The group's patterns as they are written: compiled once, and shared by all policies that have them.
+pub(super) fn patterns() -> impl Iterator<Item = &'static (Pattern, AccessSet)> {
+    static COMPILED: LazyLock<Vec<(Pattern, AccessSet)>> = LazyLock::new(|| {
+        let compile = |path| Pattern::parse(path).expect("the table is checked by a test");
+        let of = |files: &'static Files| {
+            files.paths.iter().map(move |path| (compile(path), files.access))
+        };
+        RUNTIME.iter().flat_map(of).collect()
+    });
+    COMPILED.iter()
+}

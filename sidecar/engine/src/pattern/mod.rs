@@ -11,6 +11,7 @@ mod parse;
 mod starred;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -18,10 +19,12 @@ pub use error::{PatternError, PatternFault};
 use starred::Starred;
 
 /// A path pattern: absolute, normalised, and at most [`Pattern::MAX_BYTES`] long.
+///
+/// A copy shares what was compiled: a policy has dozens of patterns, and several hold it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pattern {
-    source: String,
-    segments: Starred<Starred<u8>>,
+    source: Arc<str>,
+    segments: Arc<Starred<Starred<u8>>>,
 }
 
 impl Pattern {
@@ -35,7 +38,7 @@ impl Pattern {
     /// When the text is not absolute, not normalised, too long, or uses `\` or `**` in a way that
     /// means nothing.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
-        let segments = parse::path(source)?;
+        let segments = Arc::new(parse::path(source)?);
         Ok(Self { source: source.into(), segments })
     }
 
@@ -85,7 +88,10 @@ impl Pattern {
     /// becomes too long.
     pub fn with_prefix_replaced(&self, prefix: &str) -> Result<Self, PatternError> {
         let prefix = Self::parse(&parse::escaped(prefix))?;
-        let mut source = if prefix.source == "/" { String::new() } else { prefix.source };
+        let mut source = String::new();
+        if &*prefix.source != "/" {
+            source.push_str(&prefix.source);
+        }
         for segment in self.source_segments().skip(self.literal_head().count()) {
             source.push('/');
             source.push_str(segment);

@@ -268,6 +268,12 @@ proptest! {
     }
 
     #[test]
+    fn a_prefix_replaced_by_itself_leaves_the_pattern_as_it_is(source in any_pattern()) {
+        let pattern = parse(&source);
+        prop_assert_eq!(&pattern.with_prefix_replaced(&pattern.literal_prefix()).unwrap(), &pattern);
+    }
+
+    #[test]
     fn a_path_made_from_a_pattern_is_meant_by_it(
         source in any_pattern(),
         run in "[ab]{0,3}",

@@ -22,12 +22,10 @@ pub(super) fn rules(
 ) -> (Vec<ExecRule>, Vec<FileRule>) {
     let mut files = Files::default();
     if declared.runtime_files {
-        for group in &runtime::RUNTIME {
-            for path in group.paths {
-                let pattern = Pattern::parse(path).expect("the table is checked by a test");
-                // A link that cannot be followed leads the plugin nowhere either.
-                files.grant(real(&pattern).unwrap_or(pattern), None, group.access);
-            }
+        for (pattern, access) in runtime::patterns() {
+            // A link that cannot be followed leads the plugin nowhere either.
+            let path = real(pattern).unwrap_or_else(|_| pattern.clone());
+            files.grant(path, None, *access);
         }
     }
     for rule in &declared.files {
@@ -83,7 +81,12 @@ impl Files {
 
 /// The pattern with the links of its literal beginning followed.
 fn real(pattern: &Pattern) -> Result<Pattern, Misled> {
-    let prefix = canonical(Path::new(&pattern.literal_prefix())).map_err(Misled::Follow)?;
+    let written = pattern.literal_prefix();
+    let prefix = canonical(Path::new(&written)).map_err(Misled::Follow)?;
+    if prefix.as_os_str() == written.as_str() {
+        // Shares what was compiled with the manifest, and so with every other sandbox of it.
+        return Ok(pattern.clone());
+    }
     let text = prefix.to_str().ok_or(Misled::NotText)?;
     pattern.with_prefix_replaced(text).map_err(|_| Misled::TooLong)
 }

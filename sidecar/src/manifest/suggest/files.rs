@@ -130,15 +130,11 @@ struct Runtime(Vec<(Pattern, AccessSet)>);
 
 impl Runtime {
     fn new() -> Self {
-        let all = runtime::RUNTIME.iter().flat_map(|group| {
-            // As the group will be resolved here, where the suggestion is tried before it is written.
-            let parse = |path| {
-                let written = Pattern::parse(path).expect("the table is checked by a test");
-                followed(&written).unwrap_or(written)
-            };
-            group.paths.iter().map(move |path| (parse(path), group.access))
-        });
-        Self(all.collect())
+        // As the group will be resolved here, where the suggestion is tried before it is written.
+        let resolved = |(written, access): &(Pattern, AccessSet)| {
+            (followed(written).unwrap_or_else(|| written.clone()), *access)
+        };
+        Self(runtime::patterns().map(resolved).collect())
     }
 
     fn ways(&self, path: &ObservedPath) -> AccessSet {
