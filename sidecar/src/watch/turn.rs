@@ -15,7 +15,7 @@ use std::{
 
 use picket_abi::Header;
 use picket_engine::{
-    Effect, Engine, Fact, Input, KernelTime, Narrowing, Policy, SandboxId, Settings,
+    Contain, Effect, Engine, Fact, Input, KernelTime, Narrowing, Policy, SandboxId, Settings,
 };
 use tokio::sync::mpsc as reports;
 
@@ -252,21 +252,31 @@ impl Loop {
         self.taps.retain(|tap| tap.pass(|| Passed::Input(input.clone())));
         self.engine.handle(input, &mut self.effects);
         let mut effects = std::mem::take(&mut self.effects);
+        let decided = clock::now();
+        // The offender runs until this is written. What is booked and told about it keeps its order, and can wait.
+        for effect in &effects {
+            if let Effect::Contain(contain) = effect {
+                self.take_step(*contain, decided);
+            }
+        }
         for effect in effects.drain(..) {
             self.taps.retain(|tap| tap.pass(|| Passed::Effect(effect.clone())));
-            self.carry_out(effect);
+            self.carry_out(effect, decided);
         }
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, effect: Effect) {
-        let decided = clock::now();
+    fn take_step(&mut self, contain: Contain, decided: KernelTime) {
+        if let Some(judged) = self.judged.get(&contain.sandbox) {
+            self.steps.take(contain, &judged.controls, decided);
+        }
+    }
+
+    /// Books and tells what was decided; steps have been taken.
+    fn carry_out(&mut self, effect: Effect, decided: KernelTime) {
         match effect {
             Effect::Contain(contain) => {
                 self.parts.metrics.decided(&contain, decided);
-                if let Some(judged) = self.judged.get(&contain.sandbox) {
-                    self.steps.take(contain, &judged.controls, decided);
-                }
                 self.report(Report::Deciding { contain, decided, dry_run: false });
             }
             Effect::WouldContain(contain) => {
