@@ -13,10 +13,14 @@ use crate::supervisor::Containment;
 /// A step that is not confirmed by then has failed; the engine decides what follows.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// The kernel throttles its notifications to one per 10 ms, so a fresh step is looked at more often than it is announced.
-const FRESH: Duration = Duration::from_millis(20);
-const LOOK_AGAIN_FRESH: Duration = Duration::from_micros(50);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// The kernel throttles its notifications to one per 10 ms, so a step is looked at more often than it is announced: each
+/// time it has waited this share longer. A receipt is late by no more than that, whether it takes microseconds or
+/// milliseconds, and one that never comes costs some 250 looks.
+const SHARE: u32 = 8;
+/// Where the loop and the offender share a processor, each look keeps the offender from the point where it freezes: 10 µs
+/// made receipts half as slow again, 30 µs a fifth faster than 50 µs.
+const SOONEST: Duration = Duration::from_micros(30);
+const LATEST: Duration = Duration::from_millis(5);
 
 /// What the kernel confirmed.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +109,34 @@ impl Steps {
     /// How long the loop may sleep while a confirmation is out; `None` when none is.
     pub(super) fn patience(&self) -> Option<Duration> {
         let newest = self.pending.values().map(|pending| pending.decided).max()?;
-        let fresh = crate::clock::now().duration_since(newest) < FRESH;
-        Some(if fresh { LOOK_AGAIN_FRESH } else { LOOK_AGAIN })
+        Some(look_again(crate::clock::now().duration_since(newest)))
+    }
+}
+
+/// After how long a step that has waited so long is looked at again.
+fn look_again(waited: Duration) -> Duration {
+    (waited / SHARE).clamp(SOONEST, LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_late_by_an_eighth_of_its_wait_within_bounds() {
+        for (waited, wait) in [(0, 30), (240, 30), (800, 100), (40_000, 5_000), (900_000, 5_000)] {
+            let (waited, wait) = (Duration::from_micros(waited), Duration::from_micros(wait));
+            assert_eq!(look_again(waited), wait, "after {waited:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_never_confirmed_is_looked_at_a_few_hundred_times() {
+        let (mut waited, mut looks) = (Duration::ZERO, 0);
+        while waited < DEADLINE {
+            waited += look_again(waited);
+            looks += 1;
+        }
+        assert!(looks < 300, "{looks} looks");
     }
 }
