@@ -19,6 +19,7 @@ use tokio::{
 
 use super::narrate::Narrator;
 use crate::{
+    export::Origin,
     manifest::Manifest,
     session::{Launch, Options, Plugin, PluginError, Session, SessionError},
     supervisor::Notice,
@@ -79,7 +80,8 @@ impl Stage {
         max_sandboxes: u32,
         narrator: Narrator,
     ) -> Result<Self, SessionError> {
-        let (session, reports) = Session::open(Options { max_sandboxes, program })?;
+        let (session, reports) =
+            Session::open(Options { max_sandboxes, program, node: Origin::default_node() })?;
         let (waker, wakes) = mpsc::channel(WAKES);
         let mut stage = Self {
             session,
@@ -170,7 +172,12 @@ impl Stage {
 
     /// Tells a report and books it with its plugin.
     fn take(&mut self, report: &Report) {
+        self.session.outlets().tell(report);
         self.narrator.report(report);
+        self.book(report);
+    }
+
+    fn book(&mut self, report: &Report) {
         if let Some(followed) = sandbox_of(report).and_then(|id| self.plugins.get_mut(&id)) {
             followed.fate.book(report);
         }
@@ -186,14 +193,15 @@ impl Stage {
         };
         let ended = self.session.end(plugin);
         while let Some(report) = self.reports.recv().await {
+            self.session.outlets().tell(&report);
             if matches!(report, Report::Forgotten { sandbox } if sandbox == id) {
                 break;
             }
+            self.narrator.report(&report);
             if sandbox_of(&report) == Some(id) {
-                self.narrator.report(&report);
                 fate.book(&report);
             } else {
-                self.take(&report);
+                self.book(&report);
             }
         }
         ended.map(|()| fate)

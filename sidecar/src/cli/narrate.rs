@@ -253,7 +253,7 @@ impl Narrator {
                     "decision_us": micros(contain.latency(*decided)),
                     "receipt_us": micros(contain.latency(*confirmed)) })
             }
-            Report::Closed { sandbox, incident } => {
+            Report::Closed { sandbox, incident, .. } => {
                 let (sandbox, plugin) = about(sandbox);
                 json!({ "event": "incident_closed", "sandbox": sandbox, "plugin": plugin,
                     "incident": incident.to_string() })

@@ -89,6 +89,7 @@ impl<A: Audience> Daemon<'_, A> {
 
     pub(super) fn hear(&mut self, report: &Report) {
         let sees_other_files = self.sandboxes.book(&self.session, report);
+        self.session.outlets().tell(report);
         self.audience.report(report);
         match report {
             Report::Running { sandbox } | Report::Found { sandbox } if sees_other_files => {

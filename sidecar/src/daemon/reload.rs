@@ -16,8 +16,8 @@ use super::{
     rules::{Resolution, Rules},
 };
 use crate::{
-    config::{self, Config},
-    export::ReloadOutcome,
+    config::{self, Config, Rule},
+    export::{ReloadOutcome, Subject},
 };
 
 type Reply = oneshot::Sender<Result<Reloaded, RequestError>>;
@@ -159,11 +159,11 @@ impl<A: Audience> Daemon<'_, A> {
             if former.mode(watched.rule) != self.rules.mode(index) {
                 watched.mode = None;
             }
-            let name = rule.manifest.plugin_name();
-            if former.rule(watched.rule).is_none_or(|former| former.manifest.plugin_name() != name)
-            {
-                self.audience.name(*id, name);
-                self.session.watch().name(*id, name);
+            let subject = Subject::new(&rule.manifest, None);
+            let is_same = |former: &Rule| Subject::new(&former.manifest, None) == subject;
+            if !former.rule(watched.rule).is_some_and(is_same) {
+                self.audience.name(*id, subject.plugin.as_str());
+                self.session.rename(*id, &subject);
             }
             watched.rule = index;
         }

@@ -13,6 +13,7 @@ use super::{
     rules::Rules,
 };
 use crate::{
+    export::Subject,
     probe::{LoadError, SlotError},
     session::{JoinError, Joined, Session},
     supervisor::{ForeignCgroup, has_other_root},
@@ -95,8 +96,8 @@ impl Sandboxes {
         }
         let policy = rules.policy(index, None).map_err(Refusal::Because)?;
         let rule = rules.rule(index).ok_or(Refusal::Gone)?;
-        let plugin = rule.manifest.plugin_name();
-        let joined = match session.join(&place(session, path), plugin, &policy, rule.setup) {
+        let subject = Subject::new(&rule.manifest, None);
+        let joined = match session.join(&place(session, path), &subject, &policy, rule.setup) {
             Ok(joined) => joined,
             Err(JoinError::Cgroup { source, .. }) if is_gone(&source) => {
                 return Err(Refusal::Gone);

@@ -13,6 +13,7 @@ use prometheus::{
 
 pub use series::{Records, SandboxSeries};
 
+use super::Fate;
 use crate::{
     probe::Tier,
     watch::{act::Confirmed, balance::Equation},
@@ -35,6 +36,8 @@ pub struct Metrics {
     containments: IntCounterVec,
     lost: IntCounterVec,
     reports_lost: IntCounter,
+    exports_queued: IntCounterVec,
+    exports: IntCounterVec,
     backlog: IntGaugeVec,
     imbalance: IntGaugeVec,
     violations: IntCounterVec,
@@ -90,6 +93,16 @@ impl Metrics {
                 "picket_reports_lost_total",
                 "Reports to terminals and exporters that found their queue full; verdicts are not affected.",
             ),
+            exports_queued: counters(
+                "picket_exports_queued_total",
+                "Messages handed to an output, to be compared with those it has dealt with.",
+                &["output"],
+            ),
+            exports: counters(
+                "picket_exports_total",
+                "Messages that an output has dealt with, by what came of them.",
+                &["output", "outcome"],
+            ),
             backlog: gauges(
                 "picket_ring_backlog_bytes",
                 "Most that waited in a ring at once, in the last second.",
@@ -135,7 +148,7 @@ impl Metrics {
     }
 
     fn register(&self, build: IntGaugeVec, tiers: IntGaugeVec) {
-        let all: [Box<dyn prometheus::core::Collector>; 16] = [
+        let all: [Box<dyn prometheus::core::Collector>; 18] = [
             Box::new(build),
             Box::new(tiers),
             Box::new(self.events.clone()),
@@ -146,6 +159,8 @@ impl Metrics {
             Box::new(self.containments.clone()),
             Box::new(self.lost.clone()),
             Box::new(self.reports_lost.clone()),
+            Box::new(self.exports_queued.clone()),
+            Box::new(self.exports.clone()),
             Box::new(self.backlog.clone()),
             Box::new(self.imbalance.clone()),
             Box::new(self.violations.clone()),
@@ -229,6 +244,18 @@ impl Metrics {
     /// A report found its queue full.
     pub fn report_lost(&self) {
         self.reports_lost.inc();
+    }
+
+    /// Messages handed to an output. `output`: `otlp`, or the configured name of a target.
+    #[must_use]
+    pub fn queued(&self, output: &str) -> IntCounter {
+        self.exports_queued.with_label_values(&[output])
+    }
+
+    /// Messages that an output has dealt with.
+    #[must_use]
+    pub fn exported(&self, output: &str, fate: Fate) -> IntCounter {
+        self.exports.with_label_values(&[output, fate.as_str()])
     }
 
     /// The series of a sandbox, under the operator's name for it. Dropping them removes them.

@@ -4,8 +4,14 @@ mod daemon;
 mod health;
 mod http;
 mod metrics;
+mod outgoing;
+pub mod registry;
 
 pub use daemon::{DaemonMetrics, ReloadOutcome};
 pub use health::{Health, Stage};
 pub use http::{ServeError, serve, serve_health};
 pub use metrics::{Metrics, Records, SandboxSeries};
+pub use outgoing::{
+    Fate, IncidentKey, Measured, Object, OperatorWord, Origin, Outgoing, Outlets, Place, Subject,
+    What,
+};

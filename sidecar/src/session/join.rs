@@ -8,6 +8,7 @@ use std::{
     collections::BTreeSet,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +17,7 @@ use picket_engine::{Policy, SandboxId};
 use super::Session;
 use crate::{
     clock,
+    export::Subject,
     probe::{LoadError, NetworkGuard, SlotError},
     supervisor::{Containment, ForeignCgroup, has_other_root},
     watch::Found,
@@ -94,7 +96,7 @@ impl Joined {
 }
 
 impl Session {
-    /// Watches a cgroup that others fill, `setup` long without judgement if nobody is in it yet. `plugin` is what its
+    /// Watches a cgroup that others fill, `setup` long without judgement if nobody is in it yet. `subject` is what its
     /// metrics are named by.
     ///
     /// # Errors
@@ -102,7 +104,7 @@ impl Session {
     pub fn join(
         &mut self,
         path: &Path,
-        plugin: &str,
+        subject: &Arc<Subject>,
         policy: &Policy,
         setup: Duration,
     ) -> Result<Joined, JoinError> {
@@ -117,7 +119,7 @@ impl Session {
                 return Err(error.into());
             }
         };
-        self.watch.name(id, plugin);
+        self.rename(id, subject);
         self.watch.expect(id);
         let processes = match self.look(path, &cgroup, id) {
             Ok(processes) => processes,

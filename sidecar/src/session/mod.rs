@@ -14,11 +14,12 @@ use std::{
 };
 
 pub use join::{JoinError, Joined};
+use picket_engine::SandboxId;
 pub use plugin::{Launch, Plugin, PluginError};
 use tokio::sync::mpsc::Receiver;
 
 use crate::{
-    export::Metrics,
+    export::{Metrics, OperatorWord, Origin, Outlets, Subject},
     probe::{
         self, LoadError, Probe, Rings, TierReport,
         canary::{self, CanaryError, Proof},
@@ -56,6 +57,8 @@ pub struct Options {
     pub max_sandboxes: u32,
     /// The `picket` binary: canary and launcher are processes of it.
     pub program: PathBuf,
+    /// What the node is called in all that leaves it.
+    pub node: OperatorWord,
 }
 
 /// Picket at work.
@@ -63,6 +66,7 @@ pub struct Options {
 pub struct Session {
     root: CgroupRoot,
     metrics: Arc<Metrics>,
+    outlets: Outlets,
     proof: Proof,
     swept: Sweep,
     program: PathBuf,
@@ -87,6 +91,10 @@ impl Session {
         let mut rings = probe.take_rings().ok_or(CanaryError::NoRings)?;
         let proof = prove(&mut probe, &mut rings, &root, &options.program)?;
         let metrics = Arc::new(Metrics::new(probe.tier().tier));
+        let origin = Origin::new(options.node, probe.tier().tier)
+            .and_then(|origin| Outlets::new(Arc::new(origin)));
+        let outlets = origin
+            .map_err(|source| SessionError::System { step: "making random numbers", source })?;
         if let Ok(reasons) = probe.losses().by_reason() {
             // A counter exists before it counts, or its first loss is no increase to whoever scrapes it.
             metrics.lost(&reasons);
@@ -99,7 +107,10 @@ impl Session {
         )
         .map_err(|source| SessionError::System { step: "starting the watch loop", source })?;
         let program = options.program;
-        Ok((Self { root, metrics, proof, swept, program, running: 0, watch, probe }, reports))
+        Ok((
+            Self { root, metrics, outlets, proof, swept, program, running: 0, watch, probe },
+            reports,
+        ))
     }
 
     /// What this kernel lets Picket see.
@@ -145,6 +156,17 @@ impl Session {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The ways out of the node.
+    pub fn outlets(&mut self) -> &mut Outlets {
+        &mut self.outlets
+    }
+
+    /// Says from now on something else of a sandbox, in metrics and messages.
+    pub fn rename(&mut self, sandbox: SandboxId, subject: &Arc<Subject>) {
+        self.watch.name(sandbox, Arc::clone(subject));
+        self.outlets.introduce(sandbox, Arc::clone(subject));
     }
 
     /// The kernel side, for its counters and its log.

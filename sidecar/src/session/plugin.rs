@@ -18,6 +18,7 @@ use picket_engine::{Arrival, FileId, Notice as EngineNotice, OnExpiry, Policy, S
 use super::{Session, SessionError};
 use crate::{
     clock,
+    export::Subject,
     manifest::{Manifest, Names, Occasion, ResolveContext, ResolveError},
     probe::{LoadError, NetworkGuard, SlotError},
     supervisor::{
@@ -167,7 +168,9 @@ impl Session {
                 clock::now(),
             )?;
             registered = Some(id);
-            self.watch.name(id, manifest.plugin_name());
+            let subject = Subject::new(manifest, None);
+            self.outlets.introduce(id, Arc::clone(&subject));
+            self.watch.name(id, subject);
             self.watch.register(id, policy.clone(), Arrival::Gated, controls);
             self.watch.notice(id, EngineNotice::Started);
             Ok(Ready { nonce: frozen.nonce })

@@ -9,7 +9,7 @@ use picket_engine::{Input, KernelTime, SandboxId, Tampering};
 use super::balance::{Balance, Equation, Moment, Standing};
 use crate::{
     decode,
-    export::{Metrics, Records, SandboxSeries},
+    export::{Metrics, Records, SandboxSeries, Subject},
     probe::{Losses, N_HOOKS, Rings},
 };
 
@@ -57,9 +57,9 @@ impl Ledger {
         Self { slots, series: BTreeMap::new(), backlog: rings.backlog() }
     }
 
-    /// The operator's name for a sandbox.
-    pub(super) fn name(&mut self, sandbox: SandboxId, plugin: &str, metrics: &Metrics) {
-        self.series.insert(sandbox, metrics.sandbox(plugin, sandbox.slot));
+    /// Who a sandbox is.
+    pub(super) fn name(&mut self, sandbox: SandboxId, subject: &Subject, metrics: &Metrics) {
+        self.series.insert(sandbox, metrics.sandbox(subject.plugin.as_str(), sandbox.slot));
     }
 
     /// To be called before the rings are drained: how much had to wait.

@@ -22,7 +22,7 @@ use std::{
 pub use arriving::Found;
 use bell::Bell;
 use picket_engine::{
-    Arrival, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
+    Arrival, Closure, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
 };
 pub(crate) use priority::real_time;
 pub use tap::{Passed, Tap};
@@ -31,7 +31,7 @@ pub(crate) use tap::{Source, open as open_tap};
 use tokio::sync::mpsc as reports;
 
 use crate::{
-    export::Metrics,
+    export::{Metrics, Subject},
     probe::{Losses, Rings, Slots},
     supervisor::Containment,
 };
@@ -80,6 +80,10 @@ pub enum Report {
         sandbox: SandboxId,
         /// Its number.
         incident: IncidentId,
+        /// When.
+        at: KernelTime,
+        /// Why.
+        why: Closure,
     },
     /// The loop has judged everything of a sandbox and forgotten it.
     Forgotten {
@@ -105,7 +109,7 @@ enum Early {
     Tap(tap::Source),
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
     Expect { sandbox: SandboxId },
-    Name { sandbox: SandboxId, plugin: String },
+    Name { sandbox: SandboxId, subject: Arc<Subject> },
 }
 
 /// What has its turn between records.
@@ -196,9 +200,9 @@ impl Watch {
         Arc::clone(&self.turned)
     }
 
-    /// Says what the operator calls a sandbox, for its metrics. To be called before it is registered.
-    pub fn name(&self, sandbox: SandboxId, plugin: &str) {
-        self.tell(Command::Early(Early::Name { sandbox, plugin: plugin.to_owned() }));
+    /// Says who a sandbox is, for its metrics. To be called before it is registered.
+    pub fn name(&self, sandbox: SandboxId, subject: Arc<Subject>) {
+        self.tell(Command::Early(Early::Name { sandbox, subject }));
     }
 
     /// Judges a sandbox by another policy from now on.

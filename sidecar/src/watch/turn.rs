@@ -287,9 +287,9 @@ impl Loop {
                 self.report(Report::Finding(finding));
             }
             Effect::IncidentOpened { .. } => self.parts.metrics.incident_opened(),
-            Effect::IncidentClosed { sandbox, incident, .. } => {
+            Effect::IncidentClosed { sandbox, incident, at, why, .. } => {
                 self.parts.metrics.incident_closed();
-                self.report(Report::Closed { sandbox, incident });
+                self.report(Report::Closed { sandbox, incident, at, why });
             }
             Effect::Narrowed { sandbox, why } => self.narrow(sandbox, why, decided),
         }

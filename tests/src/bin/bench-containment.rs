@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use picket::export::Origin;
 use picket::manifest::Manifest;
 use picket::session::{Launch, Options, Session};
 use picket::watch::Report;
@@ -45,8 +46,11 @@ type Latencies = BTreeMap<&'static str, Vec<(Duration, Duration)>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runs: u32 = env::args().nth(1).map_or(Ok(1_000), |word| word.parse())?;
-    let (mut session, mut reports) =
-        Session::open(Options { max_sandboxes: 8, program: picket_program() })?;
+    let (mut session, mut reports) = Session::open(Options {
+        max_sandboxes: 8,
+        program: picket_program(),
+        node: Origin::default_node(),
+    })?;
     let manifest = Manifest::parse("bench.yaml", MANIFEST.as_bytes())?;
     println!("tier {}; {runs} runs of each kind, in turn", session.tier().tier);
     println!("                        event → decision (µs)       event → frozen 1 (µs)");

@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use picket::export::Origin;
 use picket::manifest::Manifest;
 use picket::session::{Launch, Options, Plugin, Session};
 use picket_tests::picket_program;
@@ -25,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let program = picket_program();
     println!("program            {:>8} KiB", fs::metadata(&program)?.len() / 1024);
     let begun = Instant::now();
-    let (mut session, _reports) = Session::open(Options { max_sandboxes: 128, program })?;
+    let (mut session, _reports) =
+        Session::open(Options { max_sandboxes: 128, program, node: Origin::default_node() })?;
     println!("open and self-test {:>8} ms", begun.elapsed().as_millis());
     let manifest = Manifest::parse("bench.yaml", MANIFEST.as_bytes())?;
     let mut plugins: Vec<Plugin> = Vec::new();

@@ -72,8 +72,8 @@ impl Loop {
     fn begin(&mut self, early: Early) {
         match early {
             Early::Tap(source) => self.taps.push(source),
-            Early::Name { sandbox, plugin } => {
-                self.ledger.name(sandbox, &plugin, &self.parts.metrics);
+            Early::Name { sandbox, subject } => {
+                self.ledger.name(sandbox, &subject, &self.parts.metrics);
             }
             Early::Expect { sandbox } => self.arriving.expect(sandbox),
             Early::Register { sandbox, policy, arrival, controls } => {

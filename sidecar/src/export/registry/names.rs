@@ -1,0 +1,726 @@
+//! The registered names. Made of `sidecar/telemetry.yaml` by `cargo xtask docs`: edit that, not this.
+
+/// Metrics.
+pub mod metric {
+    use super::{
+        super::{Kind, Metric},
+        label,
+    };
+
+    /// Version of this Picket; always 1.
+    pub const BUILD_INFO: Metric = Metric {
+        name: "picket_build_info",
+        kind: Kind::Gauge,
+        help: "Version of this Picket; always 1.",
+        labels: &[label::PICKET_VERSION],
+    };
+
+    /// What this kernel lets Picket see and deny; 1 for the tier that runs.
+    pub const TIER_INFO: Metric = Metric {
+        name: "picket_tier_info",
+        kind: Kind::Gauge,
+        help: "What this kernel lets Picket see and deny; 1 for the tier that runs.",
+        labels: &[label::TIER],
+    };
+
+    /// Sandboxes being watched.
+    pub const SANDBOXES: Metric = Metric {
+        name: "picket_sandboxes",
+        kind: Kind::Gauge,
+        help: "Sandboxes being watched.",
+        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::MODE],
+    };
+
+    /// Facts received from the kernel.
+    pub const EVENTS_TOTAL: Metric = Metric {
+        name: "picket_events_total",
+        kind: Kind::Counter,
+        help: "Facts received from the kernel.",
+        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::EVENT],
+    };
+
+    /// Departures from a manifest.
+    pub const FINDINGS_TOTAL: Metric = Metric {
+        name: "picket_findings_total",
+        kind: Kind::Counter,
+        help: "Departures from a manifest.",
+        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::CAPABILITY, label::REASON, label::ACTION],
+    };
+
+    /// Incidents opened.
+    pub const INCIDENTS_TOTAL: Metric = Metric {
+        name: "picket_incidents_total",
+        kind: Kind::Counter,
+        help: "Incidents opened.",
+        labels: &[label::PLUGIN, label::VERSION, label::DIGEST],
+    };
+
+    /// Incidents that are not closed.
+    pub const INCIDENTS_OPEN: Metric = Metric {
+        name: "picket_incidents_open",
+        kind: Kind::Gauge,
+        help: "Incidents that are not closed.",
+        labels: &[label::PLUGIN, label::VERSION, label::DIGEST],
+    };
+
+    /// Containment steps by what the kernel confirmed.
+    pub const CONTAINMENTS_TOTAL: Metric = Metric {
+        name: "picket_containments_total",
+        kind: Kind::Counter,
+        help: "Containment steps by what the kernel confirmed.",
+        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::STEP, label::OUTCOME],
+    };
+
+    /// From the kernel's timestamp of the offending event to the decision to contain.
+    pub const EVENT_TO_DECISION_SECONDS: Metric = Metric {
+        name: "picket_event_to_decision_seconds",
+        kind: Kind::Histogram,
+        help: "From the kernel's timestamp of the offending event to the decision to contain.",
+        labels: &[],
+    };
+
+    /// From the decision to the kernel's confirmation.
+    pub const DECISION_TO_RECEIPT_SECONDS: Metric = Metric {
+        name: "picket_decision_to_receipt_seconds",
+        kind: Kind::Histogram,
+        help: "From the decision to the kernel's confirmation.",
+        labels: &[label::STEP],
+    };
+
+    /// Records and entries the kernel side lost since it was loaded.
+    pub const EVENTS_LOST_TOTAL: Metric = Metric {
+        name: "picket_events_lost_total",
+        kind: Kind::Counter,
+        help: "Records and entries the kernel side lost since it was loaded.",
+        labels: &[label::REASON],
+    };
+
+    /// What became of the firings of a hook in a sandbox.
+    pub const KERNEL_EVENTS_TOTAL: Metric = Metric {
+        name: "picket_kernel_events_total",
+        kind: Kind::Counter,
+        help: "What became of the firings of a hook in a sandbox.",
+        labels: &[label::PLUGIN, label::SLOT, label::HOOK, label::OUTCOME],
+    };
+
+    /// Records of a sandbox that were read, and what became of them.
+    pub const RECORDS_TOTAL: Metric = Metric {
+        name: "picket_records_total",
+        kind: Kind::Counter,
+        help: "Records of a sandbox that were read, and what became of them.",
+        labels: &[label::PLUGIN, label::SLOT, label::HOOK, label::OUTCOME],
+    };
+
+    /// One for each sandbox that has series of its own; always 1.
+    pub const SANDBOX_INFO: Metric = Metric {
+        name: "picket_sandbox_info",
+        kind: Kind::Gauge,
+        help: "One for each sandbox that has series of its own; always 1.",
+        labels: &[label::PLUGIN, label::SLOT, label::VERSION, label::DIGEST, label::NAMESPACE, label::WORKLOAD, label::CONTAINER],
+    };
+
+    /// Series that the budget counts, those of single plugins and sandboxes.
+    pub const METRIC_SERIES: Metric = Metric {
+        name: "picket_metric_series",
+        kind: Kind::Gauge,
+        help: "Series that the budget counts, those of single plugins and sandboxes.",
+        labels: &[],
+    };
+
+    /// The budget.
+    pub const METRIC_SERIES_LIMIT: Metric = Metric {
+        name: "picket_metric_series_limit",
+        kind: Kind::Gauge,
+        help: "The budget.",
+        labels: &[],
+    };
+
+    /// Plugins and sandboxes that share the series of `_other`, because the budget is spent.
+    pub const METRIC_SERIES_FOLDED: Metric = Metric {
+        name: "picket_metric_series_folded",
+        kind: Kind::Gauge,
+        help: "Plugins and sandboxes that share the series of `_other`, because the budget is spent.",
+        labels: &[],
+    };
+
+    /// Kernel programs that are attached; 1 for each.
+    pub const HOOK_ATTACHED: Metric = Metric {
+        name: "picket_hook_attached",
+        kind: Kind::Gauge,
+        help: "Kernel programs that are attached; 1 for each.",
+        labels: &[label::HOOK],
+    };
+
+    /// Most that waited in a ring at once, in the last second.
+    pub const RING_BACKLOG_BYTES: Metric = Metric {
+        name: "picket_ring_backlog_bytes",
+        kind: Kind::Gauge,
+        help: "Most that waited in a ring at once, in the last second.",
+        labels: &[label::RING],
+    };
+
+    /// Worst standing difference between the two sides of an equation of loss; 0 is the normal state.
+    pub const CONSERVATION_IMBALANCE: Metric = Metric {
+        name: "picket_conservation_imbalance",
+        kind: Kind::Gauge,
+        help: "Worst standing difference between the two sides of an equation of loss; 0 is the normal state.",
+        labels: &[label::EQUATION],
+    };
+
+    /// Times that an equation of loss came to stand open.
+    pub const CONSERVATION_VIOLATIONS_TOTAL: Metric = Metric {
+        name: "picket_conservation_violations_total",
+        kind: Kind::Counter,
+        help: "Times that an equation of loss came to stand open.",
+        labels: &[label::EQUATION],
+    };
+
+    /// Records that could not be understood.
+    pub const RECORDS_UNDECODABLE_TOTAL: Metric = Metric {
+        name: "picket_records_undecodable_total",
+        kind: Kind::Counter,
+        help: "Records that could not be understood.",
+        labels: &[],
+    };
+
+    /// Reports to terminals and exporters that found their queue full; verdicts are not affected.
+    pub const REPORTS_LOST_TOTAL: Metric = Metric {
+        name: "picket_reports_lost_total",
+        kind: Kind::Counter,
+        help: "Reports to terminals and exporters that found their queue full; verdicts are not affected.",
+        labels: &[],
+    };
+
+    /// Messages handed to an output, to be compared with those it has dealt with.
+    pub const EXPORTS_QUEUED_TOTAL: Metric = Metric {
+        name: "picket_exports_queued_total",
+        kind: Kind::Counter,
+        help: "Messages handed to an output, to be compared with those it has dealt with.",
+        labels: &[label::OUTPUT],
+    };
+
+    /// Messages that an output has dealt with, by what came of them.
+    pub const EXPORTS_TOTAL: Metric = Metric {
+        name: "picket_exports_total",
+        kind: Kind::Counter,
+        help: "Messages that an output has dealt with, by what came of them.",
+        labels: &[label::OUTPUT, label::OUTCOME],
+    };
+
+    /// From the kernel's word of a new cgroup to its membership.
+    pub const CGROUP_TO_WATCHED_SECONDS: Metric = Metric {
+        name: "picket_cgroup_to_watched_seconds",
+        kind: Kind::Histogram,
+        help: "From the kernel's word of a new cgroup to its membership.",
+        labels: &[],
+    };
+
+    /// Cgroups that the configuration means and that are not watched.
+    pub const SANDBOXES_UNWATCHED: Metric = Metric {
+        name: "picket_sandboxes_unwatched",
+        kind: Kind::Gauge,
+        help: "Cgroups that the configuration means and that are not watched.",
+        labels: &[],
+    };
+
+    /// Whether the newest configuration is the one in force.
+    pub const CONFIG_LAST_RELOAD_SUCCESSFUL: Metric = Metric {
+        name: "picket_config_last_reload_successful",
+        kind: Kind::Gauge,
+        help: "Whether the newest configuration is the one in force.",
+        labels: &[],
+    };
+
+    /// When the configuration in force was put there.
+    pub const CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Metric = Metric {
+        name: "picket_config_last_reload_success_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "When the configuration in force was put there.",
+        labels: &[],
+    };
+
+    /// Times the configuration was read again.
+    pub const CONFIG_RELOADS_TOTAL: Metric = Metric {
+        name: "picket_config_reloads_total",
+        kind: Kind::Counter,
+        help: "Times the configuration was read again.",
+        labels: &[label::OUTCOME],
+    };
+}
+
+/// Labels of metrics.
+pub mod label {
+    use super::super::Label;
+
+    /// The plugin's name.
+    pub const PLUGIN: Label = Label("plugin");
+
+    /// The plugin's version.
+    pub const VERSION: Label = Label("version");
+
+    /// First twelve hex digits of the manifest's SHA-256.
+    pub const DIGEST: Label = Label("digest");
+
+    /// The node's name.
+    pub const NODE: Label = Label("node");
+
+    /// Kubernetes namespace of the sandbox's pod.
+    pub const NAMESPACE: Label = Label("namespace");
+
+    /// Kubernetes workload that the manifest is bound to.
+    pub const WORKLOAD: Label = Label("workload");
+
+    /// Container within its pod.
+    pub const CONTAINER: Label = Label("container");
+
+    /// Place of the sandbox in the kernel's tables.
+    pub const SLOT: Label = Label("slot");
+
+    /// What the kernel lets Picket see and deny.
+    pub const TIER: Label = Label("tier");
+
+    /// How far Picket may go.
+    pub const MODE: Label = Label("mode");
+
+    /// Kind of a fact from the kernel, or of a record.
+    pub const EVENT: Label = Label("event");
+
+    /// What was departed from.
+    pub const CAPABILITY: Label = Label("capability");
+
+    /// Why it is a departure.
+    pub const REASON: Label = Label("reason");
+
+    /// What the manifest says to do about it.
+    pub const ACTION: Label = Label("action");
+
+    /// A containment step.
+    pub const STEP: Label = Label("step");
+
+    /// What came of it.
+    pub const OUTCOME: Label = Label("outcome");
+
+    /// One of Picket's kernel programs.
+    pub const HOOK: Label = Label("hook");
+
+    /// One of the equations of loss.
+    pub const EQUATION: Label = Label("equation");
+
+    /// One of the two ring buffers.
+    pub const RING: Label = Label("ring");
+
+    /// One of Picket's outputs, `otlp`, or the configured name of an alert target.
+    pub const OUTPUT: Label = Label("output");
+
+    /// Version of Picket.
+    pub const PICKET_VERSION: Label = Label("version");
+
+    /// All of them.
+    pub const ALL: &[Label] = &[
+        PLUGIN,
+        VERSION,
+        DIGEST,
+        NODE,
+        NAMESPACE,
+        WORKLOAD,
+        CONTAINER,
+        SLOT,
+        TIER,
+        MODE,
+        EVENT,
+        CAPABILITY,
+        REASON,
+        ACTION,
+        STEP,
+        OUTCOME,
+        HOOK,
+        EQUATION,
+        RING,
+        OUTPUT,
+        PICKET_VERSION,
+    ];
+}
+
+/// Attributes of OpenTelemetry records, spans and resources.
+pub mod attribute {
+    use super::super::Attribute;
+
+    /// The plugin's name.
+    pub const PLUGIN: Attribute = Attribute("picket.plugin.name");
+
+    /// The plugin's version.
+    pub const VERSION: Attribute = Attribute("picket.plugin.version");
+
+    /// First twelve hex digits of the manifest's SHA-256.
+    pub const DIGEST: Attribute = Attribute("picket.manifest.digest");
+
+    /// The node's name.
+    pub const NODE: Attribute = Attribute("k8s.node.name");
+
+    /// Kubernetes namespace of the sandbox's pod.
+    pub const NAMESPACE: Attribute = Attribute("k8s.namespace.name");
+
+    /// Kubernetes workload that the manifest is bound to.
+    pub const WORKLOAD: Attribute = Attribute("picket.workload.name");
+
+    /// Kubernetes pod.
+    pub const POD: Attribute = Attribute("k8s.pod.name");
+
+    /// Container within its pod.
+    pub const CONTAINER: Attribute = Attribute("k8s.container.name");
+
+    /// Slot and generation of the sandbox.
+    pub const SANDBOX: Attribute = Attribute("picket.sandbox.id");
+
+    /// What the kernel lets Picket see and deny.
+    pub const TIER: Attribute = Attribute("picket.tier");
+
+    /// One departure with all that followed; unique over restarts.
+    pub const INCIDENT: Attribute = Attribute("picket.incident.id");
+
+    /// Kind of a fact from the kernel, or of a record.
+    pub const EVENT: Attribute = Attribute("event.name");
+
+    /// What was departed from.
+    pub const CAPABILITY: Attribute = Attribute("picket.finding.capability");
+
+    /// Why it is a departure.
+    pub const REASON: Attribute = Attribute("picket.finding.reason");
+
+    /// What the manifest says to do about it.
+    pub const ACTION: Attribute = Attribute("picket.finding.action");
+
+    /// Class of what was touched, such as `path:etc` or `address:public`.
+    pub const OBJECT: Attribute = Attribute("picket.object.class");
+
+    /// Keyed pseudonym of what was touched.
+    pub const OBJECT_ID: Attribute = Attribute("picket.object.id");
+
+    /// A containment step.
+    pub const STEP: Attribute = Attribute("picket.containment.step");
+
+    /// Why a step was taken.
+    pub const TRIGGER: Attribute = Attribute("picket.containment.trigger");
+
+    /// How often a step was ordered.
+    pub const ATTEMPT: Attribute = Attribute("picket.containment.attempt");
+
+    /// Shadow mode, so nothing was done.
+    pub const DRY_RUN: Attribute = Attribute("picket.containment.dry_run");
+
+    /// What came of it.
+    pub const OUTCOME: Attribute = Attribute("picket.containment.outcome");
+
+    /// Microseconds from the offence to the decision.
+    pub const DECISION_US: Attribute = Attribute("picket.latency.decision_us");
+
+    /// Microseconds from the offence to the kernel's confirmation.
+    pub const RECEIPT_US: Attribute = Attribute("picket.latency.receipt_us");
+
+    /// Findings of the incident so far.
+    pub const FINDINGS: Attribute = Attribute("picket.incident.findings");
+
+    /// Why the incident is over.
+    pub const CLOSURE: Attribute = Attribute("picket.incident.closure");
+
+    /// Version of Picket.
+    pub const PICKET_VERSION: Attribute = Attribute("service.version");
+
+    /// `picket`.
+    pub const SERVICE: Attribute = Attribute("service.name");
+
+    /// Random number of this start.
+    pub const INSTANCE: Attribute = Attribute("service.instance.id");
+
+    /// All of them.
+    pub const ALL: &[Attribute] = &[
+        PLUGIN,
+        VERSION,
+        DIGEST,
+        NODE,
+        NAMESPACE,
+        WORKLOAD,
+        POD,
+        CONTAINER,
+        SANDBOX,
+        TIER,
+        INCIDENT,
+        EVENT,
+        CAPABILITY,
+        REASON,
+        ACTION,
+        OBJECT,
+        OBJECT_ID,
+        STEP,
+        TRIGGER,
+        ATTEMPT,
+        DRY_RUN,
+        OUTCOME,
+        DECISION_US,
+        RECEIPT_US,
+        FINDINGS,
+        CLOSURE,
+        PICKET_VERSION,
+        SERVICE,
+        INSTANCE,
+    ];
+}
+
+/// Keys of a webhook's JSON.
+pub mod key {
+    use super::super::Key;
+
+    /// The plugin's name.
+    pub const PLUGIN: Key = Key("plugin");
+
+    /// The plugin's version.
+    pub const VERSION: Key = Key("version");
+
+    /// First twelve hex digits of the manifest's SHA-256.
+    pub const DIGEST: Key = Key("digest");
+
+    /// The node's name.
+    pub const NODE: Key = Key("node");
+
+    /// Kubernetes namespace of the sandbox's pod.
+    pub const NAMESPACE: Key = Key("namespace");
+
+    /// Kubernetes workload that the manifest is bound to.
+    pub const WORKLOAD: Key = Key("workload");
+
+    /// Kubernetes pod.
+    pub const POD: Key = Key("pod");
+
+    /// Container within its pod.
+    pub const CONTAINER: Key = Key("container");
+
+    /// Slot and generation of the sandbox.
+    pub const SANDBOX: Key = Key("sandbox");
+
+    /// What the kernel lets Picket see and deny.
+    pub const TIER: Key = Key("tier");
+
+    /// One departure with all that followed; unique over restarts.
+    pub const INCIDENT: Key = Key("incident");
+
+    /// Kind of a fact from the kernel, or of a record.
+    pub const EVENT: Key = Key("event");
+
+    /// What was departed from.
+    pub const CAPABILITY: Key = Key("capability");
+
+    /// Why it is a departure.
+    pub const REASON: Key = Key("reason");
+
+    /// What the manifest says to do about it.
+    pub const ACTION: Key = Key("action");
+
+    /// Class of what was touched, such as `path:etc` or `address:public`.
+    pub const OBJECT: Key = Key("object");
+
+    /// Keyed pseudonym of what was touched.
+    pub const OBJECT_ID: Key = Key("object_id");
+
+    /// A containment step.
+    pub const STEP: Key = Key("step");
+
+    /// Why a step was taken.
+    pub const TRIGGER: Key = Key("trigger");
+
+    /// How often a step was ordered.
+    pub const ATTEMPT: Key = Key("attempt");
+
+    /// Shadow mode, so nothing was done.
+    pub const DRY_RUN: Key = Key("dry_run");
+
+    /// What came of it.
+    pub const OUTCOME: Key = Key("outcome");
+
+    /// Microseconds from the offence to the decision.
+    pub const DECISION_US: Key = Key("decision_us");
+
+    /// Microseconds from the offence to the kernel's confirmation.
+    pub const RECEIPT_US: Key = Key("receipt_us");
+
+    /// Findings of the incident so far.
+    pub const FINDINGS: Key = Key("findings");
+
+    /// Why the incident is over.
+    pub const CLOSURE: Key = Key("closure");
+
+    /// How urgent it is, `warning` or `critical`.
+    pub const SEVERITY: Key = Key("severity");
+
+    /// `firing` or `resolved`.
+    pub const STATUS: Key = Key("status");
+
+    /// One sentence made of the fields above.
+    pub const SUMMARY: Key = Key("summary");
+
+    /// Where the reason is explained.
+    pub const RUNBOOK: Key = Key("runbook_url");
+
+    /// Version of the webhook's JSON.
+    pub const SCHEMA_VERSION: Key = Key("schema_version");
+
+    /// When the message was written, RFC 3339.
+    pub const SENT_AT: Key = Key("timestamp");
+
+    /// When the incident began, RFC 3339.
+    pub const STARTED_AT: Key = Key("started_at");
+
+    /// When the incident ended, RFC 3339.
+    pub const ENDED_AT: Key = Key("ended_at");
+
+    /// Version of Picket.
+    pub const PICKET_VERSION: Key = Key("picket_version");
+
+    /// All of them.
+    pub const ALL: &[Key] = &[
+        PLUGIN,
+        VERSION,
+        DIGEST,
+        NODE,
+        NAMESPACE,
+        WORKLOAD,
+        POD,
+        CONTAINER,
+        SANDBOX,
+        TIER,
+        INCIDENT,
+        EVENT,
+        CAPABILITY,
+        REASON,
+        ACTION,
+        OBJECT,
+        OBJECT_ID,
+        STEP,
+        TRIGGER,
+        ATTEMPT,
+        DRY_RUN,
+        OUTCOME,
+        DECISION_US,
+        RECEIPT_US,
+        FINDINGS,
+        CLOSURE,
+        SEVERITY,
+        STATUS,
+        SUMMARY,
+        RUNBOOK,
+        SCHEMA_VERSION,
+        SENT_AT,
+        STARTED_AT,
+        ENDED_AT,
+        PICKET_VERSION,
+    ];
+}
+
+/// Labels of an Alertmanager alert.
+pub mod alert {
+    use super::super::AlertLabel;
+
+    /// The plugin's name.
+    pub const PLUGIN: AlertLabel = AlertLabel("plugin");
+
+    /// The plugin's version.
+    pub const VERSION: AlertLabel = AlertLabel("version");
+
+    /// The node's name.
+    pub const NODE: AlertLabel = AlertLabel("node");
+
+    /// Kubernetes namespace of the sandbox's pod.
+    pub const NAMESPACE: AlertLabel = AlertLabel("namespace");
+
+    /// Kubernetes workload that the manifest is bound to.
+    pub const WORKLOAD: AlertLabel = AlertLabel("workload");
+
+    /// Container within its pod.
+    pub const CONTAINER: AlertLabel = AlertLabel("container");
+
+    /// One departure with all that followed; unique over restarts.
+    pub const INCIDENT: AlertLabel = AlertLabel("incident");
+
+    /// How urgent it is, `warning` or `critical`.
+    pub const SEVERITY: AlertLabel = AlertLabel("severity");
+
+    /// `PicketIncident`.
+    pub const ALERTNAME: AlertLabel = AlertLabel("alertname");
+
+    /// All of them.
+    pub const ALL: &[AlertLabel] = &[
+        PLUGIN,
+        VERSION,
+        NODE,
+        NAMESPACE,
+        WORKLOAD,
+        CONTAINER,
+        INCIDENT,
+        SEVERITY,
+        ALERTNAME,
+    ];
+}
+
+/// Annotations of an Alertmanager alert.
+pub mod annotation {
+    use super::super::Annotation;
+
+    /// First twelve hex digits of the manifest's SHA-256.
+    pub const DIGEST: Annotation = Annotation("digest");
+
+    /// Kubernetes pod.
+    pub const POD: Annotation = Annotation("pod");
+
+    /// Slot and generation of the sandbox.
+    pub const SANDBOX: Annotation = Annotation("sandbox");
+
+    /// What the kernel lets Picket see and deny.
+    pub const TIER: Annotation = Annotation("tier");
+
+    /// What was departed from.
+    pub const CAPABILITY: Annotation = Annotation("capability");
+
+    /// Why it is a departure.
+    pub const REASON: Annotation = Annotation("reason");
+
+    /// What the manifest says to do about it.
+    pub const ACTION: Annotation = Annotation("action");
+
+    /// Class of what was touched, such as `path:etc` or `address:public`.
+    pub const OBJECT: Annotation = Annotation("object");
+
+    /// A containment step.
+    pub const STEP: Annotation = Annotation("step");
+
+    /// What came of it.
+    pub const OUTCOME: Annotation = Annotation("outcome");
+
+    /// Findings of the incident so far.
+    pub const FINDINGS: Annotation = Annotation("findings");
+
+    /// Why the incident is over.
+    pub const CLOSURE: Annotation = Annotation("closure");
+
+    /// One sentence made of the fields above.
+    pub const SUMMARY: Annotation = Annotation("summary");
+
+    /// Where the reason is explained.
+    pub const RUNBOOK: Annotation = Annotation("runbook_url");
+
+    /// All of them.
+    pub const ALL: &[Annotation] = &[
+        DIGEST,
+        POD,
+        SANDBOX,
+        TIER,
+        CAPABILITY,
+        REASON,
+        ACTION,
+        OBJECT,
+        STEP,
+        OUTCOME,
+        FINDINGS,
+        CLOSURE,
+        SUMMARY,
+        RUNBOOK,
+    ];
+}
