@@ -1,6 +1,7 @@
 //! `picket run`: sandboxes that others start are found, watched, contained and left alone.
 
 mod api;
+mod metrics;
 mod stage;
 
 use std::fs;
@@ -87,7 +88,7 @@ fn it_is_alive_at_once_and_ready_only_when_everything_found_is_watched() {
     }
     assert_eq!((daemon.get("/readyz"), daemon.of("watched").len()), ((200, "ok\n".to_owned()), 8));
     assert!(0 < refusals, "it was ready before the kernel side could be loaded");
-    assert!(daemon.counts("picket_sandboxes 8"));
+    wait_until("all of them counted", || daemon.counts("picket_sandboxes 8"));
 }
 
 #[test]

@@ -38,12 +38,17 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// The value of a series, written as in the scrape.
+/// The values, added, of the series that have this name and these labels, written as in the scrape; whatever others
+/// they have.
 pub(crate) fn value(scrape: &str, series: &str) -> Option<f64> {
-    let line = scrape
-        .lines()
-        .find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
-    line.rsplit(' ').next()?.parse().ok()
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    let labels: Vec<_> = labels.trim_end_matches('}').split(',').collect();
+    let prefix = format!("{name}{{");
+    let fits =
+        |line: &&str| line.starts_with(&prefix) && labels.iter().all(|label| line.contains(label));
+    let mut values = scrape.lines().filter(fits).map(|line| line.rsplit(' ').next()?.parse().ok());
+    let first: f64 = values.next()??;
+    values.try_fold(first, |sum, value| Some(sum + value?))
 }
 
 /// The values of a family's series, added.
@@ -75,6 +80,10 @@ fn a_scrape_tells_what_picket_saw_and_did_and_nothing_of_the_plugins_own_words()
     assert!((sum(&scrape, "picket_tier_info") - 1.0).abs() < f64::EPSILON, "{scrape}");
     assert_eq!(value(&scrape, "picket_sandboxes"), Some(1.0), "{scrape}");
     assert_eq!(value(&scrape, "picket_incidents_open"), Some(1.0), "{scrape}");
+    let enforced = format!("picket_sandboxes{{mode=\"enforce\",plugin=\"{}\"}}", plugin.name());
+    assert_eq!(value(&scrape, &enforced), Some(1.0), "{scrape}");
+    let info = format!("picket_sandbox_info{{plugin=\"{}\",slot=\"0\"}}", plugin.name());
+    assert_eq!(value(&scrape, &info), Some(1.0), "{scrape}");
     let finding = "picket_findings_total{action=\"freeze\",capability=\"files\",\
                    reason=\"undeclared_path\"}";
     assert!(value(&scrape, finding).is_some_and(|count| 1.0 <= count), "{scrape}");

@@ -11,6 +11,7 @@ mod apt;
 mod artifacts;
 mod bench;
 mod demo;
+mod docs;
 mod ebpf;
 mod places;
 mod shell;
@@ -39,6 +40,8 @@ Commands:
   ebpf [--check]     rebuild ebpf/picket.bpf.o; --check: prove that the committed one is its build
   vm [--kernel 6.1|6.12] [--without-bpf-lsm] [-- FILTER...]
                      the kernel tests in QEMU guests; FILTER goes to the test programs
+  docs [--check]     write what is made of sidecar/telemetry.yaml: exportable names and their
+                     reference; --check: name what is stale, write nothing
   bench [NAME]       a benchmark in release mode (default: containment)
   tidy               the tidy suite alone
   help               this text
@@ -69,6 +72,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "test" => suites::run(rest),
         "ebpf" => ebpf::run(rest),
         "vm" => vm::run(rest),
+        "docs" => docs::run(rest),
         "bench" => bench::run(rest),
         "tidy" => tidy::run(rest),
         "help" | "--help" | "-h" => {

@@ -190,19 +190,46 @@ pub enum Fact {
     Entered {},
 }
 
+closed_enum! {
+    /// Which kind of fact.
+    pub enum FactKind {
+        /// A system call.
+        Syscall = "syscall",
+        /// A file was opened.
+        Open = "open",
+        /// A program was executed.
+        Exec = "exec",
+        /// An address was connected, sent or bound to.
+        Network = "network",
+        /// A child was created.
+        Fork = "fork",
+        /// A process is gone.
+        Exit = "exit",
+        /// A task is outside now.
+        Left = "left",
+        /// A task came in.
+        Entered = "entered",
+    }
+}
+
 impl Fact {
-    /// Which kind of fact, in one word that may be exported.
-    pub const fn as_str(&self) -> &'static str {
+    /// Which kind of fact, and all of it that may be exported.
+    pub const fn kind(&self) -> FactKind {
         match self {
-            Self::Syscall { .. } => "syscall",
-            Self::Open { .. } => "open",
-            Self::Exec { .. } => "exec",
-            Self::Network { .. } => "network",
-            Self::Fork { .. } => "fork",
-            Self::Exit { .. } => "exit",
-            Self::Left { .. } => "left",
-            Self::Entered {} => "entered",
+            Self::Syscall { .. } => FactKind::Syscall,
+            Self::Open { .. } => FactKind::Open,
+            Self::Exec { .. } => FactKind::Exec,
+            Self::Network { .. } => FactKind::Network,
+            Self::Fork { .. } => FactKind::Fork,
+            Self::Exit { .. } => FactKind::Exit,
+            Self::Left { .. } => FactKind::Left,
+            Self::Entered {} => FactKind::Entered,
         }
+    }
+
+    /// [`FactKind::as_str`].
+    pub const fn as_str(&self) -> &'static str {
+        self.kind().as_str()
     }
 }
 

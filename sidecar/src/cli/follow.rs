@@ -19,7 +19,7 @@ use tokio::{
 
 use super::narrate::Narrator;
 use crate::{
-    export::Origin,
+    export::{Origin, SeriesBudget},
     manifest::Manifest,
     session::{Launch, Options, Plugin, PluginError, Session, SessionError},
     supervisor::Notice,
@@ -80,8 +80,8 @@ impl Stage {
         max_sandboxes: u32,
         narrator: Narrator,
     ) -> Result<Self, SessionError> {
-        let (session, reports) =
-            Session::open(Options { max_sandboxes, program, node: Origin::default_node() })?;
+        let (node, series) = (Origin::default_node(), SeriesBudget::DEFAULT);
+        let (session, reports) = Session::open(Options { max_sandboxes, program, node, series })?;
         let (waker, wakes) = mpsc::channel(WAKES);
         let mut stage = Self {
             session,

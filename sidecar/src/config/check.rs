@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     document::{At, Fault, Faults, Fix, Position, Text, values},
+    export::{OperatorWord, SeriesBudget},
     supervisor,
 };
 
@@ -38,7 +39,9 @@ const MOUNT: &str = "/sys/fs/cgroup";
 
 /// What the configuration says, and what to warn of.
 pub(super) struct Checked {
+    pub(super) node: Option<OperatorWord>,
     pub(super) metrics: Option<SocketAddr>,
+    pub(super) series: SeriesBudget,
     pub(super) api: Api,
     pub(super) max_sandboxes: u32,
     pub(super) sandboxes: Vec<Rule>,
@@ -55,6 +58,13 @@ pub(super) fn check(
     let mut warnings = Vec::new();
     faults.take(Position::START, only_ours(path));
     version(&document.version, &mut faults);
+    let node =
+        document.node.as_ref().and_then(|text| faults.take(text.position, node(&text.value)));
+    let series = document
+        .metrics
+        .series
+        .as_ref()
+        .and_then(|text| faults.take(text.position, series(&text.value)));
     let metrics = metrics(&document.metrics, &mut faults, &mut warnings);
     let api = api(&document.api, &mut faults);
     let max_sandboxes = document.limits.sandboxes.as_ref().and_then(|text| {
@@ -65,7 +75,8 @@ pub(super) fn check(
         return Err(faults.into_inner());
     }
     let max_sandboxes = max_sandboxes.unwrap_or(SANDBOXES);
-    Ok(Checked { metrics, api, max_sandboxes, sandboxes, warnings })
+    let series = series.unwrap_or(SeriesBudget::DEFAULT);
+    Ok(Checked { node, metrics, series, api, max_sandboxes, sandboxes, warnings })
 }
 
 fn version(version: &Text, faults: &mut Faults) {
@@ -76,6 +87,28 @@ fn version(version: &Text, faults: &mut Faults) {
             "write `version: 1`",
         );
     }
+}
+
+fn node(text: &str) -> Result<OperatorWord, Fix> {
+    let wrong = |why: &str| {
+        let hint = "write the node's name, such as worker-1, or leave `node` out: then it is $NODE_NAME, or the host's name";
+        Err(Fix::new(format!("`{}` is no name for a node: {why}", text.escape_debug()), hint))
+    };
+    if text.trim().is_empty() {
+        return wrong("it is empty");
+    }
+    if OperatorWord::MAX_BYTES < text.len() {
+        return wrong("it is longer than 128 bytes");
+    }
+    if text.contains(char::is_control) {
+        return wrong("it has control characters");
+    }
+    Ok(OperatorWord::new(text))
+}
+
+fn series(text: &str) -> Result<SeriesBudget, Fix> {
+    let number = values::number(text, SeriesBudget::LEAST..=SeriesBudget::MOST)?;
+    Ok(SeriesBudget::new(number).expect("the number is within its range"))
 }
 
 fn metrics(

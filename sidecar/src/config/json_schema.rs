@@ -4,7 +4,11 @@ use picket_engine::Mode;
 use serde_json::{Value, json};
 
 use super::check;
-use crate::{document::json_schema as shape, supervisor};
+use crate::{
+    document::json_schema as shape,
+    export::{OperatorWord, SeriesBudget},
+    supervisor,
+};
 
 const ADDRESS: &str = "urn:picket:configuration:1";
 
@@ -21,12 +25,21 @@ pub(super) fn root() -> Value {
         "What `picket run` watches, and how it is asked.",
         [
             ("version!", shape::version("Version of this format.")),
+            ("node", node()),
             ("metrics", metrics()),
             ("api", api()),
             ("limits", limits()),
             ("sandboxes!", sandboxes()),
         ],
     )
+}
+
+fn node() -> Value {
+    let node = shape::text(
+        "What the node is called in all that leaves it; otherwise $NODE_NAME, or the host's name.",
+        r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*",
+    );
+    shape::with(node, "maxLength", json!(OperatorWord::MAX_BYTES))
 }
 
 fn metrics() -> Value {
@@ -40,7 +53,10 @@ fn metrics() -> Value {
             { "enum": [false] },
         ],
     });
-    shape::object("Metrics for Prometheus.", [("listen", listen)])
+    let range = SeriesBudget::LEAST..=SeriesBudget::MOST;
+    let mut series = shape::number("Series that plugins and sandboxes may have at most.", range);
+    series = shape::with(series, "default", json!(SeriesBudget::DEFAULT.get()));
+    shape::object("Metrics for Prometheus.", [("listen", listen), ("series", series)])
 }
 
 fn api() -> Value {

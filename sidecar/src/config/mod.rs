@@ -29,6 +29,7 @@ use picket_engine::{Mode, Pattern};
 
 use crate::{
     document::{self, Digest, DocumentError, Position, Report},
+    export::{OperatorWord, Origin, SeriesBudget},
     manifest::Manifest,
 };
 pub use error::ConfigError;
@@ -42,8 +43,12 @@ pub struct Config {
     pub path: PathBuf,
     /// Digest of its own bytes; each manifest has its own.
     pub digest: Digest,
+    /// What the node is called in all that leaves it; `None`: as [`Origin::default_node`] has it.
+    pub node: Option<OperatorWord>,
     /// Where metrics are served; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// How many series plugins and sandboxes may have.
+    pub series: SeriesBudget,
     /// How the daemon is asked.
     pub api: Api,
     /// Sandboxes watched at once.
@@ -111,7 +116,9 @@ fn judge(
             Ok(Config {
                 path: absolute(path),
                 digest: Digest::of(bytes),
+                node: checked.node,
                 metrics: checked.metrics,
+                series: checked.series,
                 api: checked.api,
                 max_sandboxes: checked.max_sandboxes,
                 sandboxes: checked.sandboxes,
@@ -127,6 +134,11 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 impl Config {
+    /// What the node is called in all that leaves it.
+    pub fn node(&self) -> OperatorWord {
+        self.node.clone().unwrap_or_else(Origin::default_node)
+    }
+
     /// The first rule that means the cgroup, and its place in [`Config::sandboxes`].
     pub fn rule_for(&self, cgroup: &[u8]) -> Option<(usize, &Rule)> {
         self.sandboxes.iter().enumerate().find(|(_, rule)| rule.cgroup.matches(cgroup))

@@ -34,6 +34,8 @@ fn missing(field: &str) -> &'static str {
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     pub(super) version: Text,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) node: Option<Text>,
     #[serde(default)]
     pub(super) metrics: Metrics,
     #[serde(default)]
@@ -48,6 +50,8 @@ pub(super) struct Document {
 pub(super) struct Metrics {
     #[serde(default, deserialize_with = "given")]
     pub(super) listen: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) series: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

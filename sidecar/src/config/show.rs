@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, time::Duration};
 
 use super::{Config, Rule, check};
-use crate::document::quoted;
+use crate::{document::quoted, export::SeriesBudget};
 
 /// Configuration, each default marked as one.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ impl fmt::Display for Effective<'_> {
         let config = self.0;
         writeln!(f, "# {}, {}", quoted(&config.path.to_string_lossy()), config.digest)?;
         writeln!(f, "version: 1")?;
+        match &config.node {
+            Some(node) => writeln!(f, "node: {}", quoted(node.as_str()))?,
+            None => writeln!(f, "# node: $NODE_NAME, or else the host's name")?,
+        }
         let metrics = config.metrics.map_or("off".to_owned(), |address| address.to_string());
         writeln!(
             f,
@@ -28,6 +32,8 @@ impl fmt::Display for Effective<'_> {
             quoted(&metrics),
             default(metrics == check::METRICS)
         )?;
+        let series = config.series;
+        writeln!(f, "  series: {}{}", series.get(), default(series == SeriesBudget::DEFAULT))?;
         let socket = &config.api.socket;
         writeln!(
             f,

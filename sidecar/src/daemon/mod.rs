@@ -47,7 +47,7 @@ use tree::Scope;
 
 use crate::{
     config::Config,
-    export::{DaemonMetrics, Health, Origin, Stage},
+    export::{DaemonMetrics, Health, Stage},
     session::{Options as SessionOptions, Session, SessionError},
     watch::Report,
 };
@@ -121,7 +121,8 @@ pub async fn run(
     make_room();
     // One more: the self-test has a sandbox of its own.
     let max_sandboxes = config.max_sandboxes.saturating_add(1);
-    let opening = SessionOptions { max_sandboxes, program, node: Origin::default_node() };
+    let (node, series) = (config.node(), config.series);
+    let opening = SessionOptions { max_sandboxes, program, node, series };
     // Off this thread, so that those who ask for its health are answered meanwhile.
     let opened = spawn_blocking(move || Session::open(opening)).await;
     let (mut session, mut reports) = opened.map_err(|error| DaemonError::System {

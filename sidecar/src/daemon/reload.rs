@@ -241,6 +241,14 @@ fn is_same(one: &Config, other: &Config) -> bool {
 /// Puts the former values back and names them.
 fn keep_what_needs_a_restart(config: &mut Config, former: &Config) -> Vec<&'static str> {
     let mut kept = Vec::new();
+    if config.node != former.node {
+        config.node = former.node.clone();
+        kept.push("node");
+    }
+    if config.series != former.series {
+        config.series = former.series;
+        kept.push("metrics.series");
+    }
     if config.metrics != former.metrics {
         config.metrics = former.metrics;
         kept.push("metrics.listen");

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge};
+use prometheus::{Gauge, Histogram, IntGauge};
 
-use super::metrics::{Metrics, VALID, counters, gauge};
+use super::{
+    metrics::{Counters, Metrics, gauge, histogram, seconds},
+    registry::metric,
+};
 
 /// From 100 µs to 10 s: told by the kernel it takes a fraction of a millisecond, found by the periodic walk seconds.
 const BUCKETS: [f64; 12] =
@@ -35,50 +38,23 @@ pub struct DaemonMetrics {
     unwatched: IntGauge,
     last_successful: IntGauge,
     last_success: Gauge,
-    reloads: IntCounterVec,
+    reloads: Counters<1>,
 }
 
 impl DaemonMetrics {
     /// Adds the daemon's part. The configuration that it starts with counts as a success.
     #[must_use]
     pub fn register(metrics: &Metrics) -> Self {
-        let to_watched = HistogramOpts::new(
-            "picket_cgroup_to_watched_seconds",
-            "From the kernel's word of a new cgroup to its membership.",
-        );
+        let registry = metrics.registry();
         let new = Self {
-            to_watched: Histogram::with_opts(to_watched.buckets(BUCKETS.to_vec())).expect(VALID),
-            unwatched: gauge(
-                "picket_sandboxes_unwatched",
-                "Cgroups that the configuration means and that are not watched.",
-            ),
-            last_successful: gauge(
-                "picket_config_last_reload_successful",
-                "Whether the newest configuration is the one in force.",
-            ),
-            last_success: Gauge::new(
-                "picket_config_last_reload_success_timestamp_seconds",
-                "When the configuration in force was put there.",
-            )
-            .expect(VALID),
-            reloads: counters(
-                "picket_config_reloads_total",
-                "Times the configuration was read again.",
-                &["outcome"],
-            ),
+            to_watched: histogram(registry, &metric::CGROUP_TO_WATCHED_SECONDS, &BUCKETS),
+            unwatched: gauge(registry, &metric::SANDBOXES_UNWATCHED),
+            last_successful: gauge(registry, &metric::CONFIG_LAST_RELOAD_SUCCESSFUL),
+            last_success: seconds(registry, &metric::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
+            reloads: Counters::new(registry, &metric::CONFIG_RELOADS_TOTAL),
         };
-        let all: [Box<dyn prometheus::core::Collector>; 5] = [
-            Box::new(new.to_watched.clone()),
-            Box::new(new.unwatched.clone()),
-            Box::new(new.last_successful.clone()),
-            Box::new(new.last_success.clone()),
-            Box::new(new.reloads.clone()),
-        ];
-        for collector in all {
-            metrics.registry().register(collector).expect("each name once");
-        }
         for outcome in [ReloadOutcome::Applied, ReloadOutcome::Refused] {
-            new.reloads.with_label_values(&[outcome.as_str()]).reset();
+            drop(new.reloads.of([outcome.as_str().into()]));
         }
         new.in_force();
         new
@@ -96,7 +72,7 @@ impl DaemonMetrics {
 
     /// The configuration was read again.
     pub fn reloaded(&self, outcome: ReloadOutcome) {
-        self.reloads.with_label_values(&[outcome.as_str()]).inc();
+        self.reloads.of([outcome.as_str().into()]).inc();
         match outcome {
             ReloadOutcome::Applied => self.in_force(),
             ReloadOutcome::Refused => self.last_successful.set(0),

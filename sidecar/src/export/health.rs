@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_watch_loop_that_stands_still_is_neither_ready_nor_alive() {
         let health = Health::new();
-        let metrics = Arc::new(Metrics::new(crate::probe::Tier::Trace));
+        let metrics = Arc::new(Metrics::for_tests(crate::export::SeriesBudget::DEFAULT));
         health.attach(metrics, Arc::new(AtomicU64::new(1)));
         health.enter(Stage::Ready);
         assert_eq!(health.lives(), Err("the watch loop does not turn"));

@@ -1,19 +1,30 @@
-//! The metrics, under `picket_`. Labels are closed enums and the operator's names for sandboxes; nothing here takes a
-//! path, argument, address or name of the watched code.
+//! Everything that is counted. Names, help and labels come from the [registry](super::registry) alone; labels hold words
+//! of closed lists, numbers and [words of the operator](OperatorWord). Nothing here takes a path, argument, address or
+//! name of the watched code.
+//!
+//! What is counted for each event is an integer at a known place ([`SandboxSeries`]); names and labels are put to it
+//! when somebody asks.
 
+mod budget;
+mod counts;
+mod render;
 mod series;
+mod typed;
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use picket_engine::{Contain, Fact, FindingLabels, KernelTime, Trigger};
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use picket_engine::{Contain, KernelTime, SandboxId, Step, Trigger};
+use prometheus::{Encoder, Histogram, IntCounter, Registry, TextEncoder};
 
 pub use series::{Records, SandboxSeries};
+use typed::Histograms;
+pub use typed::Value;
+pub(super) use typed::{Counters, Gauges, counter, gauge, histogram, seconds};
 
-use super::Fate;
+use super::{
+    Fate, OperatorWord, Subject,
+    registry::{label, metric},
+};
 use crate::{
     probe::Tier,
     watch::{act::Confirmed, balance::Equation},
@@ -24,154 +35,92 @@ const LATENCY_BUCKETS: [f64; 14] = [
     20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0,
 ];
 
+/// How many series plugins and sandboxes may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesBudget(u32);
+
+impl SeriesBudget {
+    /// Unless the configuration says otherwise: 200 sandboxes, in a scrape of about 2 MB.
+    pub const DEFAULT: Self = Self(20_000);
+    /// Below that there is hardly room for what all others share.
+    pub const LEAST: u32 = 1_000;
+    /// Beyond that a scrape takes seconds.
+    pub const MOST: u32 = 1_000_000;
+
+    /// `None` when it is out of bounds.
+    #[must_use]
+    pub const fn new(n_series: u32) -> Option<Self> {
+        if n_series < Self::LEAST || Self::MOST < n_series { None } else { Some(Self(n_series)) }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    events: IntCounterVec,
+    sandboxes: series::Sandboxes,
     undecodable: IntCounter,
-    findings: IntCounterVec,
-    incidents_open: IntGauge,
-    incidents: IntCounter,
-    containments: IntCounterVec,
-    lost: IntCounterVec,
+    lost: Counters<1>,
     reports_lost: IntCounter,
-    exports_queued: IntCounterVec,
-    exports: IntCounterVec,
-    backlog: IntGaugeVec,
-    imbalance: IntGaugeVec,
-    violations: IntCounterVec,
-    series: series::Families,
-    sandboxes: IntGauge,
+    exports_queued: Counters<1>,
+    exports: Counters<2>,
+    hooks: Gauges<1>,
+    backlog: Gauges<1>,
+    imbalance: Gauges<1>,
+    violations: Counters<1>,
     to_decision: Histogram,
-    to_receipt: HistogramVec,
+    /// In the order of [`Step::ALL`].
+    to_receipt: Vec<Histogram>,
 }
 
 impl Metrics {
     /// A registry of its own, with what is known at start.
     #[must_use]
-    pub fn new(tier: Tier) -> Self {
-        let build = IntGaugeVec::new(
-            Opts::new("picket_build_info", "Version of this Picket; always 1."),
-            &["version"],
-        )
-        .expect(VALID);
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let tiers = IntGaugeVec::new(
-            Opts::new(
-                "picket_tier_info",
-                "What this kernel lets Picket see and deny; 1 for the tier that runs.",
-            ),
-            &["tier"],
-        )
-        .expect(VALID);
-        for one in [Tier::Lsm, Tier::Trace] {
-            tiers.with_label_values(&[one.as_str()]).set(i64::from(one == tier));
-        }
+    pub fn new(node: &OperatorWord, tier: Tier, budget: SeriesBudget) -> Self {
+        let constant = [(label::NODE, node.as_str()), (label::TIER, tier.as_str())];
+        let constant: HashMap<_, _> = constant
+            .into_iter()
+            .map(|(label, value)| (label.as_str().to_owned(), value.to_owned()))
+            .collect();
+        let registry = Registry::new_custom(None, Some(constant)).expect("no prefix to be wrong");
+        let limit = usize::try_from(budget.get()).unwrap_or(usize::MAX);
+        let sandboxes = series::Sandboxes::new(limit);
+        let collected = render::Collected::new(sandboxes.clone(), limit);
+        registry.register(Box::new(collected)).expect("the first of these names");
+        Gauges::new(&registry, &metric::BUILD_INFO).of([env!("CARGO_PKG_VERSION").into()]).set(1);
+        gauge(&registry, &metric::TIER_INFO).set(1);
+        let to_receipt =
+            Histograms::new(&registry, &metric::DECISION_TO_RECEIPT_SECONDS, &LATENCY_BUCKETS);
         let metrics = Self {
-            registry: Registry::new(),
-            events: counters("picket_events_total", "Facts received from the kernel.", &["event"]),
-            undecodable: counter("picket_records_undecodable_total", "Records that could not be understood."),
-            findings: counters(
-                "picket_findings_total",
-                "Departures from a manifest.",
-                &["capability", "reason", "action"],
-            ),
-            incidents_open: gauge("picket_incidents_open", "Incidents that are not closed."),
-            incidents: counter("picket_incidents_total", "Incidents opened."),
-            containments: counters(
-                "picket_containments_total",
-                "Containment steps by what the kernel confirmed.",
-                &["step", "outcome"],
-            ),
-            lost: counters(
-                "picket_events_lost_total",
-                "Records and entries the kernel side lost since it was loaded.",
-                &["reason"],
-            ),
-            reports_lost: counter(
-                "picket_reports_lost_total",
-                "Reports to terminals and exporters that found their queue full; verdicts are not affected.",
-            ),
-            exports_queued: counters(
-                "picket_exports_queued_total",
-                "Messages handed to an output, to be compared with those it has dealt with.",
-                &["output"],
-            ),
-            exports: counters(
-                "picket_exports_total",
-                "Messages that an output has dealt with, by what came of them.",
-                &["output", "outcome"],
-            ),
-            backlog: gauges(
-                "picket_ring_backlog_bytes",
-                "Most that waited in a ring at once, in the last second.",
-                &["ring"],
-            ),
-            imbalance: gauges(
-                "picket_conservation_imbalance",
-                "Worst standing difference between the two sides of an equation of loss; 0 is the normal state.",
-                &["equation"],
-            ),
-            violations: counters(
-                "picket_conservation_violations_total",
-                "Times that an equation of loss came to stand open.",
-                &["equation"],
-            ),
-            series: series::Families::new(),
-            sandboxes: gauge("picket_sandboxes", "Sandboxes being watched."),
-            to_decision: Histogram::with_opts(
-                HistogramOpts::new(
-                    "picket_event_to_decision_seconds",
-                    "From the kernel's timestamp of the offending event to the decision to contain.",
-                )
-                .buckets(LATENCY_BUCKETS.to_vec()),
-            )
-            .expect(VALID),
-            to_receipt: HistogramVec::new(
-                HistogramOpts::new(
-                    "picket_decision_to_receipt_seconds",
-                    "From the decision to the kernel's confirmation.",
-                )
-                .buckets(LATENCY_BUCKETS.to_vec()),
-                &["step"],
-            )
-            .expect(VALID),
+            sandboxes,
+            undecodable: counter(&registry, &metric::RECORDS_UNDECODABLE_TOTAL),
+            lost: Counters::new(&registry, &metric::EVENTS_LOST_TOTAL),
+            reports_lost: counter(&registry, &metric::REPORTS_LOST_TOTAL),
+            exports_queued: Counters::new(&registry, &metric::EXPORTS_QUEUED_TOTAL),
+            exports: Counters::new(&registry, &metric::EXPORTS_TOTAL),
+            hooks: Gauges::new(&registry, &metric::HOOK_ATTACHED),
+            backlog: Gauges::new(&registry, &metric::RING_BACKLOG_BYTES),
+            imbalance: Gauges::new(&registry, &metric::CONSERVATION_IMBALANCE),
+            violations: Counters::new(&registry, &metric::CONSERVATION_VIOLATIONS_TOTAL),
+            to_decision: histogram(&registry, &metric::EVENT_TO_DECISION_SECONDS, &LATENCY_BUCKETS),
+            to_receipt: Step::ALL
+                .iter()
+                .map(|step| to_receipt.of([step.as_str().into()]))
+                .collect(),
+            registry,
         };
         for equation in Equation::ALL {
             metrics.imbalance(equation, 0);
             // A counter exists before it counts.
-            drop(metrics.violations.with_label_values(&[equation.as_str()]));
+            drop(metrics.violations.of([equation.as_str().into()]));
         }
-        metrics.register(build, tiers);
         metrics
-    }
-
-    fn register(&self, build: IntGaugeVec, tiers: IntGaugeVec) {
-        let all: [Box<dyn prometheus::core::Collector>; 18] = [
-            Box::new(build),
-            Box::new(tiers),
-            Box::new(self.events.clone()),
-            Box::new(self.undecodable.clone()),
-            Box::new(self.findings.clone()),
-            Box::new(self.incidents_open.clone()),
-            Box::new(self.incidents.clone()),
-            Box::new(self.containments.clone()),
-            Box::new(self.lost.clone()),
-            Box::new(self.reports_lost.clone()),
-            Box::new(self.exports_queued.clone()),
-            Box::new(self.exports.clone()),
-            Box::new(self.backlog.clone()),
-            Box::new(self.imbalance.clone()),
-            Box::new(self.violations.clone()),
-            Box::new(self.sandboxes.clone()),
-            Box::new(self.to_decision.clone()),
-            Box::new(self.to_receipt.clone()),
-        ];
-        for collector in all {
-            self.registry.register(collector).expect(ONCE);
-        }
-        self.series.register(&self.registry).expect(ONCE);
     }
 
     /// Where more is registered that only some roles of Picket count.
@@ -187,9 +136,16 @@ impl Metrics {
         String::from_utf8(text).expect("names and labels are our own")
     }
 
-    /// A fact arrived.
-    pub fn event(&self, fact: &Fact) {
-        self.events.with_label_values(&[fact.as_str()]).inc();
+    /// Where to count for a sandbox. Asked for again, under another name, it goes on with what it has counted.
+    #[must_use]
+    pub fn sandbox(&self, sandbox: SandboxId, subject: &Arc<Subject>) -> SandboxSeries {
+        self.sandboxes.open(sandbox, subject)
+    }
+
+    /// Where to count for whom nobody has named: with all others who have no series of their own.
+    #[must_use]
+    pub fn nobody(&self) -> SandboxSeries {
+        self.sandboxes.nobody()
     }
 
     /// A record made no sense.
@@ -197,45 +153,26 @@ impl Metrics {
         self.undecodable.inc();
     }
 
-    /// A departure was found.
-    pub fn finding(&self, labels: FindingLabels) {
-        let FindingLabels { capability, reason, action } = labels;
-        self.findings
-            .with_label_values(&[capability.as_str(), reason.as_str(), action.as_str()])
-            .inc();
-    }
-
-    /// An incident began.
-    pub fn incident_opened(&self) {
-        self.incidents.inc();
-        self.incidents_open.inc();
-    }
-
-    /// An incident ended.
-    pub fn incident_closed(&self) {
-        self.incidents_open.dec();
-    }
-
     /// A step was decided.
     pub fn decided(&self, contain: &Contain, decided: KernelTime) {
         // A step that follows from a lease or a repetition has no offence of its own to be measured from.
         if contain.trigger == Trigger::Finding && contain.attempt == 1 {
-            self.to_decision.observe(seconds(contain.latency(decided)));
+            self.to_decision.observe(in_seconds(contain.latency(decided)));
         }
     }
 
     /// A step was confirmed, or was not.
     pub(crate) fn receipt(&self, receipt: &Confirmed) {
-        let step = receipt.contain.step.as_str();
-        self.containments.with_label_values(&[step, receipt.outcome.as_str()]).inc();
         let took = receipt.confirmed.duration_since(receipt.decided);
-        self.to_receipt.with_label_values(&[step]).observe(seconds(took));
+        if let Some(histogram) = self.to_receipt.get(receipt.contain.step as usize) {
+            histogram.observe(in_seconds(took));
+        }
     }
 
     /// What the kernel side has lost so far.
     pub fn lost(&self, reasons: &[(&'static str, u64)]) {
         for (reason, count) in reasons {
-            let lost = self.lost.with_label_values(&[*reason]);
+            let lost = self.lost.of([(*reason).into()]);
             // The kernel keeps the sum, the counter takes what is new; touching it makes the series exist at zero.
             lost.inc_by(count.saturating_sub(lost.get()));
         }
@@ -246,66 +183,54 @@ impl Metrics {
         self.reports_lost.inc();
     }
 
-    /// Messages handed to an output. `output`: `otlp`, or the configured name of a target.
+    /// Messages handed to an output.
     #[must_use]
-    pub fn queued(&self, output: &str) -> IntCounter {
-        self.exports_queued.with_label_values(&[output])
+    pub fn queued<'a>(&self, output: impl Into<Value<'a>>) -> IntCounter {
+        self.exports_queued.of([output.into()])
     }
 
     /// Messages that an output has dealt with.
     #[must_use]
-    pub fn exported(&self, output: &str, fate: Fate) -> IntCounter {
-        self.exports.with_label_values(&[output, fate.as_str()])
+    pub fn exported<'a>(&self, output: impl Into<Value<'a>>, fate: Fate) -> IntCounter {
+        self.exports.of([output.into(), fate.as_str().into()])
     }
 
-    /// The series of a sandbox, under the operator's name for it. Dropping them removes them.
-    #[must_use]
-    pub fn sandbox(&self, plugin: &str, slot: u32) -> SandboxSeries {
-        self.series.open(plugin, slot)
+    /// These kernel programs are attached, and no others.
+    pub fn attached(&self, hooks: &[&'static str]) {
+        for hook in hooks {
+            self.hooks.of([(*hook).into()]).set(1);
+        }
     }
 
     /// How much had to wait in a ring.
     pub fn backlog(&self, ring: &'static str, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.backlog.with_label_values(&[ring]).set(bytes);
+        self.backlog.of([ring.into()]).set(bytes);
     }
 
     /// The worst difference that stands between the sides of an equation.
     pub(crate) fn imbalance(&self, equation: Equation, worst: u64) {
         let worst = i64::try_from(worst).unwrap_or(i64::MAX);
-        self.imbalance.with_label_values(&[equation.as_str()]).set(worst);
+        self.imbalance.of([equation.as_str().into()]).set(worst);
     }
 
     /// An equation came to stand open.
     pub(crate) fn violation(&self, equation: Equation) {
-        self.violations.with_label_values(&[equation.as_str()]).inc();
-    }
-
-    /// How many sandboxes are watched.
-    pub fn sandboxes(&self, count: usize) {
-        self.sandboxes.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.violations.of([equation.as_str().into()]).inc();
     }
 }
 
-pub(super) const VALID: &str = "names and labels follow Prometheus' rules";
-const ONCE: &str = "each name once";
-
-fn counter(name: &str, help: &str) -> IntCounter {
-    IntCounter::new(name, help).expect(VALID)
-}
-
-pub(super) fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    IntCounterVec::new(Opts::new(name, help), labels).expect(VALID)
-}
-
-pub(super) fn gauge(name: &str, help: &str) -> IntGauge {
-    IntGauge::new(name, help).expect(VALID)
-}
-
-fn gauges(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID)
-}
-
-fn seconds(duration: Duration) -> f64 {
+fn in_seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
+
+#[cfg(test)]
+impl Metrics {
+    /// Of a node that is called `node`.
+    pub(crate) fn for_tests(budget: SeriesBudget) -> Self {
+        Self::new(&OperatorWord::new("node"), Tier::Trace, budget)
+    }
+}
+
+#[cfg(test)]
+mod tests;

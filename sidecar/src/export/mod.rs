@@ -10,7 +10,7 @@ pub mod registry;
 pub use daemon::{DaemonMetrics, ReloadOutcome};
 pub use health::{Health, Stage};
 pub use http::{ServeError, serve, serve_health};
-pub use metrics::{Metrics, Records, SandboxSeries};
+pub use metrics::{Metrics, Records, SandboxSeries, SeriesBudget, Value};
 pub use outgoing::{
     Fate, IncidentKey, Measured, Object, OperatorWord, Origin, Outgoing, Outlets, Place, Subject,
     What,

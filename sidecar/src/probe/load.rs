@@ -282,6 +282,16 @@ impl Probe {
         Ok(())
     }
 
+    /// Names of the programs that are attached for everybody or, the socket hooks, to each sandbox.
+    #[must_use]
+    pub fn attached(&self) -> Vec<&'static str> {
+        let opens: &[&'static str] = match self.tier.tier {
+            Tier::Lsm => &[LSM_OPEN],
+            Tier::Trace => &OPEN_EXITS,
+        };
+        [opens, &TRACEPOINTS, &SOCKET_HOOKS].concat()
+    }
+
     /// Every loaded program, by name.
     #[must_use]
     pub fn programs(&self) -> Vec<ProgramReport> {

@@ -133,7 +133,6 @@ impl Session {
         let controls = cgroup.containment();
         let found = Found { processes, setup_until: clock::now().saturating_add(setup) };
         self.watch.join(id, policy.clone(), found, controls.clone());
-        self.count(self.running + 1);
         let (cgroup, policy) = (cgroup.id(), policy.clone());
         Ok(Joined { id, cgroup, policy, controls, network, other_root })
     }
@@ -183,7 +182,6 @@ impl Session {
     /// The socket hooks could not be detached.
     pub fn leave(&mut self, joined: Joined) -> Result<(), LoadError> {
         self.watch.unregister(joined.id);
-        self.count(self.running.saturating_sub(1));
         self.probe.release_network(joined.network)
     }
 }

@@ -19,7 +19,7 @@ pub use plugin::{Launch, Plugin, PluginError};
 use tokio::sync::mpsc::Receiver;
 
 use crate::{
-    export::{Metrics, OperatorWord, Origin, Outlets, Subject},
+    export::{Metrics, OperatorWord, Origin, Outlets, SeriesBudget, Subject},
     probe::{
         self, LoadError, Probe, Rings, TierReport,
         canary::{self, CanaryError, Proof},
@@ -59,6 +59,8 @@ pub struct Options {
     pub program: PathBuf,
     /// What the node is called in all that leaves it.
     pub node: OperatorWord,
+    /// How many series plugins and sandboxes may have.
+    pub series: SeriesBudget,
 }
 
 /// Picket at work.
@@ -70,7 +72,6 @@ pub struct Session {
     proof: Proof,
     swept: Sweep,
     program: PathBuf,
-    running: usize,
     // Before the probe: the loop must have stopped when the programs are detached.
     watch: Watch,
     probe: Probe,
@@ -90,7 +91,9 @@ impl Session {
         let mut probe = Probe::load(probe::Settings { max_sandboxes: options.max_sandboxes })?;
         let mut rings = probe.take_rings().ok_or(CanaryError::NoRings)?;
         let proof = prove(&mut probe, &mut rings, &root, &options.program)?;
-        let metrics = Arc::new(Metrics::new(probe.tier().tier));
+        let metrics = Metrics::new(&options.node, probe.tier().tier, options.series);
+        let metrics = Arc::new(metrics);
+        metrics.attached(&probe.attached());
         let origin = Origin::new(options.node, probe.tier().tier)
             .and_then(|origin| Outlets::new(Arc::new(origin)));
         let outlets = origin
@@ -107,10 +110,7 @@ impl Session {
         )
         .map_err(|source| SessionError::System { step: "starting the watch loop", source })?;
         let program = options.program;
-        Ok((
-            Self { root, metrics, outlets, proof, swept, program, running: 0, watch, probe },
-            reports,
-        ))
+        Ok((Self { root, metrics, outlets, proof, swept, program, watch, probe }, reports))
     }
 
     /// What this kernel lets Picket see.
@@ -165,7 +165,7 @@ impl Session {
 
     /// Says from now on something else of a sandbox, in metrics and messages.
     pub fn rename(&mut self, sandbox: SandboxId, subject: &Arc<Subject>) {
-        self.watch.name(sandbox, Arc::clone(subject));
+        self.watch.name(sandbox, subject);
         self.outlets.introduce(sandbox, Arc::clone(subject));
     }
 
@@ -184,11 +184,6 @@ impl Session {
     #[must_use]
     pub fn watch(&self) -> &Watch {
         &self.watch
-    }
-
-    fn count(&mut self, running: usize) {
-        self.running = running;
-        self.metrics.sandboxes(running);
     }
 
     fn open_cgroup(path: &Path) -> Result<File, SessionError> {

@@ -170,14 +170,13 @@ impl Session {
             registered = Some(id);
             let subject = Subject::new(manifest, None);
             self.outlets.introduce(id, Arc::clone(&subject));
-            self.watch.name(id, subject);
+            self.watch.name(id, &subject);
             self.watch.register(id, policy.clone(), Arrival::Gated, controls);
             self.watch.notice(id, EngineNotice::Started);
             Ok(Ready { nonce: frozen.nonce })
         });
         match (started, registered) {
             (Ok(running), Some(id)) => {
-                self.count(self.running + 1);
                 let name = manifest.plugin_name().to_owned();
                 let program = launch.program;
                 Ok(Plugin { id, name, running, policy, program, names, network })
@@ -233,7 +232,6 @@ impl Session {
         running.end();
         self.watch.unregister(id);
         self.probe.release_network(network)?;
-        self.count(self.running.saturating_sub(1));
         Ok(())
     }
 

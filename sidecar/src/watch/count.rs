@@ -9,20 +9,19 @@ use picket_engine::{Input, KernelTime, SandboxId, Tampering};
 use super::balance::{Balance, Equation, Moment, Standing};
 use crate::{
     decode,
-    export::{Metrics, Records, SandboxSeries, Subject},
+    export::{Metrics, Records, SandboxSeries},
     probe::{Losses, N_HOOKS, Rings},
 };
 
 /// Readings until two are equal. A busy hook is looked at again a second later.
 const TRIES: usize = 8;
 
-/// What a sandbox is called whose name nobody has told.
-const UNNAMED: &str = "_unnamed";
-
 /// What was counted, by slot.
 pub(super) struct Ledger {
     slots: BTreeMap<u32, Page>,
     series: BTreeMap<SandboxId, SandboxSeries>,
+    /// For a sandbox that is gone, or was never named.
+    nobody: SandboxSeries,
     /// Most bytes that waited in each ring since the last count.
     backlog: [(&'static str, usize); 2],
 }
@@ -54,12 +53,21 @@ impl Ledger {
             metrics.backlog(ring, bytes);
         }
         let slots = rings.slots().map(|slot| (slot, Page::starting(rings, slot))).collect();
-        Self { slots, series: BTreeMap::new(), backlog: rings.backlog() }
+        let (series, nobody) = (BTreeMap::new(), metrics.nobody());
+        Self { slots, series, nobody, backlog: rings.backlog() }
     }
 
-    /// Who a sandbox is.
-    pub(super) fn name(&mut self, sandbox: SandboxId, subject: &Subject, metrics: &Metrics) {
-        self.series.insert(sandbox, metrics.sandbox(subject.plugin.as_str(), sandbox.slot));
+    /// Who a sandbox is, or is from now on.
+    pub(super) fn name(&mut self, sandbox: SandboxId, mut series: SandboxSeries) {
+        if let Some(mut former) = self.series.remove(&sandbox) {
+            series.take_over(&mut former);
+        }
+        self.series.insert(sandbox, series);
+    }
+
+    /// Where a sandbox is counted.
+    pub(super) fn series(&mut self, sandbox: SandboxId) -> &mut SandboxSeries {
+        self.series.get_mut(&sandbox).unwrap_or(&mut self.nobody)
     }
 
     /// To be called before the rings are drained: how much had to wait.
@@ -146,8 +154,7 @@ impl Ledger {
         let Self { slots, series, .. } = self;
         let page = slots.get_mut(&sandbox.slot)?;
         page.turn_to(sandbox.generation);
-        let series =
-            series.entry(sandbox).or_insert_with(|| from.metrics.sandbox(UNNAMED, sandbox.slot));
+        let series = series.entry(sandbox).or_insert_with(|| from.metrics.nobody());
         let empty = from.rings.are_empty();
         let mut lost = 0;
         for ((line, name), hook) in page.lines.iter_mut().zip(hook::NAMES).zip(0..) {
@@ -160,7 +167,7 @@ impl Ledger {
             };
             let own = from.losses.since_taken(sandbox.slot, hook, &line.counts);
             lost += own.dropped + own.error;
-            series.tell(name, &own, line.records);
+            series.tell(hook, &own, line.records);
             let Some(moment) = moment else { continue };
             for found in line.balance.look(&moment, last) {
                 if found.new {

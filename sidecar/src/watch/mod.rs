@@ -31,7 +31,7 @@ pub(crate) use tap::{Source, open as open_tap};
 use tokio::sync::mpsc as reports;
 
 use crate::{
-    export::{Metrics, Subject},
+    export::{Metrics, SandboxSeries, Subject},
     probe::{Losses, Rings, Slots},
     supervisor::Containment,
 };
@@ -109,7 +109,7 @@ enum Early {
     Tap(tap::Source),
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
     Expect { sandbox: SandboxId },
-    Name { sandbox: SandboxId, subject: Arc<Subject> },
+    Name { sandbox: SandboxId, series: Box<SandboxSeries> },
 }
 
 /// What has its turn between records.
@@ -126,6 +126,7 @@ enum Late {
 pub struct Watch {
     commands: mpsc::Sender<Command>,
     bell: Arc<Bell>,
+    metrics: Arc<Metrics>,
     turned: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
@@ -149,7 +150,7 @@ impl Watch {
             rings,
             slots,
             losses,
-            metrics,
+            metrics: Arc::clone(&metrics),
             inbox,
             outbox,
             bell: Arc::clone(&bell),
@@ -158,7 +159,7 @@ impl Watch {
         let thread = thread::Builder::new()
             .name("picket-watch".to_owned())
             .spawn(move || turn::run(parts))?;
-        Ok((Self { commands, bell, turned, thread: Some(thread) }, receiver))
+        Ok((Self { commands, bell, metrics, turned, thread: Some(thread) }, receiver))
     }
 
     /// Listens to everything that passes the engine from now on, through a queue of this many. Sandboxes registered
@@ -201,8 +202,10 @@ impl Watch {
     }
 
     /// Says who a sandbox is, for its metrics. To be called before it is registered.
-    pub fn name(&self, sandbox: SandboxId, subject: Arc<Subject>) {
-        self.tell(Command::Early(Early::Name { sandbox, subject }));
+    pub fn name(&self, sandbox: SandboxId, subject: &Arc<Subject>) {
+        // Here and not in the loop: this waits for whoever is scraping.
+        let series = Box::new(self.metrics.sandbox(sandbox, subject));
+        self.tell(Command::Early(Early::Name { sandbox, series }));
     }
 
     /// Judges a sandbox by another policy from now on.

@@ -174,7 +174,7 @@ impl Loop {
     }
 
     fn judge(&mut self, decoded: decode::Decoded) {
-        self.parts.metrics.event(&decoded.fact);
+        self.ledger.series(decoded.sandbox).event(&decoded.fact);
         self.note_start(&decoded);
         let decode::Decoded { sandbox, order, process, fact, .. } = decoded;
         self.handle(Input::Event { sandbox, order, process, fact });
@@ -202,8 +202,9 @@ impl Loop {
 
     fn collect_receipts(&mut self) {
         for receipt in self.steps.receipts(&self.judged, clock::now()) {
-            self.parts.metrics.receipt(&receipt);
             let contain = receipt.contain;
+            self.parts.metrics.receipt(&receipt);
+            self.ledger.series(contain.sandbox).step(contain.step, receipt.outcome);
             self.handle(Input::Receipt {
                 sandbox: contain.sandbox,
                 incident: contain.incident,
@@ -283,12 +284,12 @@ impl Loop {
                 self.report(Report::Deciding { contain, decided, dry_run: true });
             }
             Effect::Finding(finding) => {
-                self.parts.metrics.finding(finding.labels());
+                self.ledger.series(finding.sandbox).finding(finding.labels());
                 self.report(Report::Finding(finding));
             }
-            Effect::IncidentOpened { .. } => self.parts.metrics.incident_opened(),
+            Effect::IncidentOpened { sandbox, .. } => self.ledger.series(sandbox).incident_opened(),
             Effect::IncidentClosed { sandbox, incident, at, why, .. } => {
-                self.parts.metrics.incident_closed();
+                self.ledger.series(sandbox).incident_closed();
                 self.report(Report::Closed { sandbox, incident, at, why });
             }
             Effect::Narrowed { sandbox, why } => self.narrow(sandbox, why, decided),

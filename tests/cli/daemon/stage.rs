@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::super::plugin::Plugin;
 use super::super::run::{has_event, signal};
+use super::super::scrape::value;
 
 /// A part of the cgroup tree, a directory with configuration and manifest, and what was started in them.
 pub(super) struct Stage {
@@ -207,9 +208,11 @@ impl Daemon {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
-    /// Whether the scrape has this line.
+    /// Whether the scrape says this of a series, or of several together: `name{labels} value`.
     pub(super) fn counts(&self, line: &str) -> bool {
-        self.get("/metrics").1.lines().any(|found| found == line)
+        let (series, wanted) = line.rsplit_once(' ').unwrap();
+        let found = value(&self.get("/metrics").1, series);
+        found.is_some_and(|found| found.to_string() == wanted)
     }
 
     pub(super) fn signal(&self, number: i32) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use picket::export::Origin;
+use picket::export::{Origin, SeriesBudget};
 use picket::manifest::Manifest;
 use picket::session::{Launch, Options, Session};
 use picket::watch::Report;
@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         max_sandboxes: 8,
         program: picket_program(),
         node: Origin::default_node(),
+        series: SeriesBudget::DEFAULT,
     })?;
     let manifest = Manifest::parse("bench.yaml", MANIFEST.as_bytes())?;
     println!("tier {}; {runs} runs of each kind, in turn", session.tier().tier);

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use picket::export::Origin;
+use picket::export::{Origin, SeriesBudget};
 use picket::manifest::Manifest;
 use picket::session::{Launch, Options, Plugin, Session};
 use picket_tests::picket_program;
@@ -26,8 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let program = picket_program();
     println!("program            {:>8} KiB", fs::metadata(&program)?.len() / 1024);
     let begun = Instant::now();
-    let (mut session, _reports) =
-        Session::open(Options { max_sandboxes: 128, program, node: Origin::default_node() })?;
+    let (mut session, _reports) = Session::open(Options {
+        max_sandboxes: 128,
+        program,
+        node: Origin::default_node(),
+        series: SeriesBudget::DEFAULT,
+    })?;
     println!("open and self-test {:>8} ms", begun.elapsed().as_millis());
     let manifest = Manifest::parse("bench.yaml", MANIFEST.as_bytes())?;
     let mut plugins: Vec<Plugin> = Vec::new();
@@ -43,6 +47,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             status("VmRSS:")?,
             status("VmHWM:")?,
             started.as_millis(),
+        );
+    }
+    // Twice: what the first leaves behind the second uses again.
+    for _ in 0..2 {
+        let length = session.metrics().text().len();
+        println!(
+            "a scrape of {:>5} KiB {:>5} KiB resident, {:>8} KiB at most",
+            length / 1024,
+            status("VmRSS:")?,
+            status("VmHWM:")?,
         );
     }
     for plugin in plugins {

@@ -1,7 +1,5 @@
 //! The registry for people: `docs/telemetry.md`.
 
-use std::fmt::Write as _;
-
 use crate::{
     Made,
     registry::{OUTPUTS, Registry},
@@ -28,7 +26,7 @@ pub(crate) fn reference(registry: &Registry) -> Made {
     let mut text = HEADER.to_owned();
     text.push_str("\n## Fields\n\n| field | means | source | for | sensitivity |");
     let titles: Vec<&str> = OUTPUTS.iter().map(|output| output.title).collect();
-    let _ = writeln!(text, " {} |\n|{}", titles.join(" | "), "---|".repeat(5 + titles.len()));
+    text.push_str(&format!(" {} |\n|{}\n", titles.join(" | "), "---|".repeat(5 + titles.len())));
     for field in &registry.fields {
         let spellings: Vec<String> = OUTPUTS
             .iter()
@@ -36,21 +34,23 @@ pub(crate) fn reference(registry: &Registry) -> Made {
                 (output.spelling)(field).map(|name| format!("`{name}`")).unwrap_or_default()
             })
             .collect();
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {} |",
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
             field.name,
-            field.means.trim_end_matches('.'),
-            field.source,
-            field.purpose,
+            cell(field.means.trim_end_matches('.')),
+            cell(&field.source),
+            cell(&field.purpose),
             field.sensitivity.as_str(),
             spellings.join(" | ")
-        );
+        ));
     }
-    text.push_str(
-        "\n## Metrics\n\nOTLP has the same metrics as the scrape. `node` and `tier` are labels of all of them.\n\n\
+    let constant: Vec<_> =
+        registry.constant_labels.iter().map(|name| format!("`{name}`")).collect();
+    text.push_str(&format!(
+        "\n## Metrics\n\nOTLP has the same metrics as the scrape. Labels of all of them: {}.\n\n\
          | metric | type | labels | means | source | for |\n|---|---|---|---|---|---|\n",
-    );
+        constant.join(", ")
+    ));
     for metric in &registry.metrics {
         let labels: Vec<String> = metric
             .labels
@@ -59,16 +59,34 @@ pub(crate) fn reference(registry: &Registry) -> Made {
             .filter_map(|field| (OUTPUTS[0].spelling)(field))
             .map(|label| format!("`{label}`"))
             .collect();
-        let _ = writeln!(
-            text,
-            "| `{}` | {} | {} | {} | {} | {} |",
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} | {} |\n",
             metric.name,
             metric.kind.as_str(),
             labels.join(", "),
-            metric.help.trim_end_matches('.'),
-            metric.source,
-            metric.purpose
-        );
+            cell(metric.help.trim_end_matches('.')),
+            cell(&metric.source),
+            cell(&metric.purpose)
+        ));
     }
     Made { path: PATH.into(), text }
+}
+
+/// Text that stays in its cell: a bar would begin the next one, also between backticks, and an open backtick would
+/// take the rest of the row with it.
+fn cell(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ");
+    if text.matches('`').count().is_multiple_of(2) { text } else { text.replace('`', "\\`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_holds_bars_backticks_and_line_ends() {
+        assert_eq!(cell("a | b, `c|d`"), "a \\| b, `c\\|d`");
+        assert_eq!(cell("one ` alone"), "one \\` alone");
+        assert_eq!(cell("a\nb"), "a b");
+    }
 }

@@ -36,12 +36,13 @@ impl Report {
 
 type Check = fn(&Tree, &mut Report);
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     layout::top_level,
     layout::machine_paths,
     rust::sizes,
     rust::headers,
     rust::words,
+    rust::vouchers,
     rust::issue_numbers,
     engine::dependencies,
     engine::purity,

@@ -1,6 +1,8 @@
 use super::tree::File;
 use super::*;
 
+const NONE: [String; 0] = [];
+
 /// What a check says about a tree of these files.
 fn broken(check: Check, files: &[(&str, &str)]) -> Vec<String> {
     let files = files
@@ -31,6 +33,27 @@ fn the_repository_is_tidy() {
 fn a_file_above_the_limit_is_found() {
     let (long, longer) = ("x\n".repeat(500), "x\n".repeat(501));
     check(rust::sizes, &[("a.rs", &long)], &[("a.rs", &longer)], "a.rs:501: more than 500");
+}
+
+#[test]
+fn a_generated_file_may_be_long() {
+    let long = "x\n".repeat(501);
+    assert_eq!(broken(rust::sizes, &[("sidecar/src/export/registry/names.rs", &long)]), NONE);
+}
+
+#[test]
+fn a_word_that_nobody_may_vouch_for_is_found() {
+    let text = concat!("//! A.\nlet word = Operator", "Word::new(&path);\n");
+    let tested = text.replace("//! A.", "#[cfg(test)]");
+    let good = [
+        ("sidecar/src/config/check.rs", text),
+        ("sidecar/src/export/metrics/tests.rs", text),
+        ("sidecar/src/export/metrics.rs", &tested),
+    ];
+    check(rust::vouchers, &good, &[("sidecar/src/watch/turn.rs", text)], "turn.rs:2");
+    // Under another name it would not be seen.
+    let renamed = concat!("//! A.\nwords.map(Operator", "Word::new);\n");
+    check(rust::vouchers, &good, &[("sidecar/src/watch/turn.rs", renamed)], "turn.rs:2");
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn every_exported_word_is_lower_case_and_means_one_thing() {
         };
     }
     check_all!(
+        FactKind,
         Capability,
         Reason,
         Action,

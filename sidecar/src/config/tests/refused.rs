@@ -100,12 +100,19 @@ fn another_shape_is_refused_with_the_nearest_right_one() {
 #[test]
 fn values_that_mean_nothing_are_refused() {
     let long = format!("api: {{ socket: /{} }}", "x".repeat(107));
+    let node = format!("node: {}", "x".repeat(129));
     let mut cases = vec![("version of the future", LEAST.replace("n: 1", "n: 2").into_bytes())];
     cases.extend(added(&[
         ("port alone", "metrics: { listen: 9464 }"),
         ("name", "metrics: { listen: 'localhost:9464' }"),
         ("address alone", "metrics: { listen: 127.0.0.1 }"),
         ("port too large", "metrics: { listen: '127.0.0.1:99999' }"),
+        ("too few series", "metrics: { series: 999 }"),
+        ("too many series", "metrics: { series: 1000001 }"),
+        ("series in words", "metrics: { series: all }"),
+        ("node without a name", "node: ' '"),
+        ("node with a line end", "node: \"a\\nb\""),
+        ("node too long", &node),
         ("relative socket", "api: { socket: picket.sock }"),
         ("directory for a socket", "api: { socket: /run/picket/ }"),
         ("socket too long", &long),

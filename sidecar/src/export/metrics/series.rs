@@ -1,26 +1,18 @@
-//! Series by sandbox: what its hooks did and what became of its records. Kept within a budget, gone with the sandbox.
-//!
-//! The only label that is not a closed list is `plugin`: the operator's own name for the sandbox, from manifest or
-//! configuration. It is nothing that the watched code says.
+//! Counts for one sandbox, in the places that the budget gave it.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+    Arc, Mutex, PoisonError,
+    atomic::Ordering::{Relaxed, Release},
 };
 
 use picket_abi::{Counts, hook};
-use prometheus::{IntCounterVec, IntGauge, Registry};
+use picket_engine::{Fact, FindingLabels, Mode, Outcome, SandboxId, Step};
 
-use super::{counters, gauge};
-
-/// Sandboxes that have series of their own at a time. With all of them a scrape holds 5 760 such series, about 700 kB.
-pub(super) const BUDGET: usize = 64;
-
-/// Plugin and slot of the series that all others share.
-const OTHER: &str = "_other";
-
-const OUTCOMES: [&str; 6] = ["fired", "filtered", "aggregated", "submitted", "dropped", "error"];
-const FATES: [&str; 3] = ["consumed", "scored", "shed"];
+use super::{
+    budget::{Place, Room, Shared, Table},
+    counts::Line,
+};
+use crate::export::Subject;
 
 /// Records of one hook by what became of them in user space.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,136 +25,160 @@ pub struct Records {
     pub shed: u64,
 }
 
-/// The families.
+/// Where everybody's counts are.
 #[derive(Clone, Debug)]
-pub(super) struct Families {
-    kernel: IntCounterVec,
-    records: IntCounterVec,
-    folded: IntGauge,
-    taken: Arc<AtomicUsize>,
+pub(super) struct Sandboxes {
+    /// Locked by those who open a place and those who ask; whoever counts needs no lock.
+    pub(super) table: Arc<Mutex<Table>>,
+    room: Arc<Room>,
+    shared: Arc<Shared>,
 }
 
-impl Families {
-    pub(super) fn new() -> Self {
-        Self {
-            kernel: counters(
-                "picket_kernel_events_total",
-                "What became of the firings of a hook in a sandbox.",
-                &["plugin", "slot", "hook", "outcome"],
-            ),
-            records: counters(
-                "picket_records_total",
-                "Records of a sandbox that were read, and what became of them.",
-                &["plugin", "slot", "hook", "outcome"],
-            ),
-            folded: gauge(
-                "picket_metric_series_folded",
-                "Sandboxes without series of their own, because the budget is spent.",
-            ),
-            taken: Arc::new(AtomicUsize::new(0)),
-        }
+impl Sandboxes {
+    pub(super) fn new(limit: usize) -> Self {
+        let shared = Arc::<Shared>::default();
+        let table = Table::new(limit, Arc::clone(&shared));
+        Self { room: Arc::clone(&table.room), table: Arc::new(Mutex::new(table)), shared }
     }
 
-    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        registry.register(Box::new(self.kernel.clone()))?;
-        registry.register(Box::new(self.records.clone()))?;
-        registry.register(Box::new(self.folded.clone()))
+    pub(super) fn open(&self, sandbox: SandboxId, subject: &Arc<Subject>) -> SandboxSeries {
+        let place =
+            self.table.lock().unwrap_or_else(PoisonError::into_inner).open(sandbox, subject);
+        self.series(place)
     }
 
-    pub(super) fn open(&self, plugin: &str, slot: u32) -> SandboxSeries {
-        let within = |taken| (taken < BUDGET).then_some(taken + 1);
-        let own = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok();
-        let labels = if own {
-            [plugin.to_owned(), slot.to_string()]
-        } else {
-            self.folded.inc();
-            [OTHER.to_owned(), OTHER.to_owned()]
-        };
-        let series =
-            SandboxSeries { families: self.clone(), own, labels, told: Default::default() };
-        // A counter exists before it counts, or its first loss is no increase to whoever scrapes it.
-        for name in hook::NAMES {
-            series.add(name, &[0; 6], &[0; 3]);
-        }
-        series
+    /// Without a lock, for whom nobody knows.
+    pub(super) fn nobody(&self) -> SandboxSeries {
+        self.series(Place {
+            release: Arc::clone(&self.shared.release),
+            own_release: false,
+            hooks: Arc::clone(&self.shared.hooks),
+            users: Arc::default(),
+            ended: Arc::default(),
+            folded: false,
+        })
+    }
+
+    fn series(&self, place: Place) -> SandboxSeries {
+        let (room, shared) = (Arc::clone(&self.room), Arc::clone(&self.shared));
+        SandboxSeries { place, room, shared, mode: None, open: 0, told: Default::default() }
     }
 }
 
-/// The series of one sandbox. Dropping it removes them.
+/// Counts for one sandbox. Whatever is counted here takes no lock and looks no label up. Dropping it ends the series of
+/// the sandbox; those of its plugin stay while there is room.
 #[derive(Debug)]
 pub struct SandboxSeries {
-    families: Families,
-    own: bool,
-    labels: [String; 2],
+    place: Place,
+    room: Arc<Room>,
+    shared: Arc<Shared>,
+    mode: Option<Mode>,
+    /// Incidents of it that are not closed.
+    open: i64,
     /// What was told already, in the order of the hooks.
-    told: [([u64; 6], [u64; 3]); hook::NAMES.len()],
+    told: [Line<u64>; hook::NAMES.len()],
 }
 
 impl SandboxSeries {
-    /// What was counted of a hook since the sandbox began.
-    pub fn tell(&mut self, hook: &'static str, counts: &Counts, records: Records) {
-        let Counts { fired, filtered, aggregated, submitted, dropped, error } = *counts;
-        let now = (
-            [fired, filtered, aggregated, submitted, dropped, error],
-            [records.consumed, records.scored, records.shed],
-        );
-        let told = self.told.iter_mut().zip(hook::NAMES).find(|(_, name)| *name == hook);
-        let Some((told, _)) = told else { return };
-        let then = *told;
-        *told = (most(now.0, then.0), most(now.1, then.1));
-        if then != *told {
-            let new = (less(told.0, then.0), less(told.1, then.1));
-            self.add(hook, &new.0, &new.1);
+    /// Goes on where another one stood: the sandbox is the same and has another name from now on.
+    pub fn take_over(&mut self, former: &mut Self) {
+        self.told = former.told;
+        let (mode, open) = (former.mode.take(), std::mem::take(&mut former.open));
+        former.count_mode(mode, -1);
+        former.place.release.open.fetch_sub(open, Relaxed);
+        self.place.release.open.fetch_add(open, Relaxed);
+        self.open += open;
+        if let Some(mode) = mode {
+            self.judged(mode);
         }
     }
 
-    fn add(&self, hook: &'static str, kernel: &[u64; 6], records: &[u64; 3]) {
-        let [plugin, slot] = &self.labels;
-        for (outcome, count) in OUTCOMES.into_iter().zip(kernel) {
-            let labels = [plugin.as_str(), slot.as_str(), hook, outcome];
-            self.families.kernel.with_label_values(&labels).inc_by(*count);
+    /// It is judged in this mode from now on.
+    pub fn judged(&mut self, mode: Mode) {
+        let former = self.mode.replace(mode);
+        self.count_mode(former, -1);
+        self.count_mode(Some(mode), 1);
+    }
+
+    fn count_mode(&self, mode: Option<Mode>, more: i64) {
+        let modes = &self.place.release.modes;
+        if let Some(count) = mode.and_then(|mode| modes.get(mode as usize)) {
+            count.fetch_add(more, Relaxed);
         }
-        for (outcome, count) in FATES.into_iter().zip(records) {
-            let labels = [plugin.as_str(), slot.as_str(), hook, outcome];
-            self.families.records.with_label_values(&labels).inc_by(*count);
+    }
+
+    /// A fact of it arrived.
+    pub fn event(&self, fact: &Fact) {
+        self.place.release.event(fact.kind());
+    }
+
+    /// A departure was found.
+    pub fn finding(&self, labels: FindingLabels) {
+        let Place { release, own_release, users, .. } = &self.place;
+        if release.finding_again(labels) {
+            return;
         }
+        if !own_release || self.room.take(1) {
+            return release.findings_more(labels, 1);
+        }
+        users.crowded.store(true, Relaxed);
+        self.shared.used.store(true, Relaxed);
+        self.shared.release.findings_more(labels, 1);
+    }
+
+    /// An incident began.
+    pub fn incident_opened(&mut self) {
+        self.open += 1;
+        self.place.release.incident();
+        self.place.release.open.fetch_add(1, Relaxed);
+    }
+
+    /// An incident ended.
+    pub fn incident_closed(&mut self) {
+        self.open -= 1;
+        self.place.release.open.fetch_sub(1, Relaxed);
+    }
+
+    /// A step was confirmed, or was not.
+    pub fn step(&self, step: Step, outcome: Outcome) {
+        self.place.release.step(step, outcome);
+    }
+
+    /// What was counted of a hook, by its number, since the sandbox began. Told less than before, it keeps what it has.
+    pub fn tell(&mut self, hook: u16, counts: &Counts, records: Records) {
+        let Counts { fired, filtered, aggregated, submitted, dropped, error } = *counts;
+        let Records { consumed, scored, shed } = records;
+        let now =
+            ([fired, filtered, aggregated, submitted, dropped, error], [consumed, scored, shed]);
+        let hook = usize::from(hook);
+        let Some(told) = self.told.get_mut(hook) else { return };
+        let new = (take(&mut told.0, now.0), take(&mut told.1, now.1));
+        self.place.hooks.add(hook, &new);
     }
 }
 
 impl Drop for SandboxSeries {
     fn drop(&mut self) {
-        if !self.own {
-            self.families.folded.dec();
-            return;
+        self.count_mode(self.mode, -1);
+        self.place.release.open.fetch_sub(self.open, Relaxed);
+        if self.place.folded {
+            self.shared.sandboxes.fetch_sub(1, Relaxed);
         }
-        let [plugin, slot] = &self.labels;
-        for hook in hook::NAMES {
-            // Not there would be fine: then they are gone.
-            for outcome in OUTCOMES {
-                let labels = [plugin.as_str(), slot.as_str(), hook, outcome];
-                drop(self.families.kernel.remove_label_values(&labels));
-            }
-            for outcome in FATES {
-                let labels = [plugin.as_str(), slot.as_str(), hook, outcome];
-                drop(self.families.records.remove_label_values(&labels));
-            }
-        }
-        self.families.taken.fetch_sub(1, Ordering::Relaxed);
+        self.place.users.leave(&self.shared.ends);
+        self.place.ended.store(true, Release);
     }
 }
 
-/// A counter of Prometheus that is told of less keeps what it has.
-fn most<const N: usize>(now: [u64; N], then: [u64; N]) -> [u64; N] {
-    let mut most = now;
-    most.iter_mut().zip(then).for_each(|(now, then)| *now = then.max(*now));
-    most
-}
-
-fn less<const N: usize>(now: [u64; N], then: [u64; N]) -> [u64; N] {
+/// Raises what was told to what is; answers by how much.
+fn take<const N: usize>(told: &mut [u64; N], now: [u64; N]) -> [u64; N] {
     let mut new = now;
-    new.iter_mut().zip(then).for_each(|(now, then)| *now -= then);
+    for (told, new) in told.iter_mut().zip(&mut new) {
+        let most = (*told).max(*new);
+        *new = most - *told;
+        *told = most;
+    }
     new
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

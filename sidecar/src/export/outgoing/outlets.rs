@@ -7,7 +7,11 @@ use prometheus::IntCounter;
 use tokio::sync::mpsc;
 
 use super::{IncidentKey, Measured, Object, Origin, Outgoing, Subject, What, pseudonym::Key};
-use crate::{clock, export::Metrics, watch::Report};
+use crate::{
+    clock,
+    export::{Metrics, Value},
+    watch::Report,
+};
 
 /// Messages that may wait for an output. One that is this far behind loses what comes next, counted.
 const WAITING: usize = 1_024;
@@ -47,7 +51,12 @@ impl Outlets {
 
     /// A queue for one more output; `name` is what its counters call it.
     #[must_use]
-    pub fn add(&mut self, name: &str, metrics: &Metrics) -> mpsc::Receiver<Arc<Outgoing>> {
+    pub fn add<'a>(
+        &mut self,
+        name: impl Into<Value<'a>>,
+        metrics: &Metrics,
+    ) -> mpsc::Receiver<Arc<Outgoing>> {
+        let name = name.into();
         let (messages, receiver) = mpsc::channel(WAITING);
         let queued = metrics.queued(name);
         let dropped = metrics.exported(name, super::Fate::Dropped);

@@ -5,39 +5,63 @@
 #[rustfmt::skip]
 mod names;
 
+use std::{fmt, marker::PhantomData};
+
 pub use names::{alert, annotation, attribute, key, label, metric};
 
 /// Type of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// A distribution.
-    Histogram,
+pub trait Kind: fmt::Debug + Copy {
+    /// As Prometheus calls it.
+    const WORD: &'static str;
 }
 
-/// A metric with its labels, as Prometheus has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metric {
+/// Only grows.
+#[derive(Clone, Copy, Debug)]
+pub struct Counter;
+
+/// Goes up and down.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge;
+
+/// A distribution.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram;
+
+impl Kind for Counter {
+    const WORD: &'static str = "counter";
+}
+
+impl Kind for Gauge {
+    const WORD: &'static str = "gauge";
+}
+
+impl Kind for Histogram {
+    const WORD: &'static str = "histogram";
+}
+
+/// A metric with `N` labels of its own, beside [`label::CONSTANT`]. Type and number are part of its type, so that
+/// one that is made or filled as another does not compile.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric<K, const N: usize> {
     name: &'static str,
-    kind: Kind,
     help: &'static str,
-    labels: &'static [Label],
+    labels: [Label; N],
+    kind: PhantomData<K>,
 }
 
-impl Metric {
+impl<K: Kind, const N: usize> Metric<K, N> {
+    const fn new(name: &'static str, help: &'static str, labels: [Label; N]) -> Self {
+        Self { name, help, labels, kind: PhantomData }
+    }
+
+    const fn listed(&'static self) -> Listed {
+        Listed { name: self.name, kind: K::WORD, labels: &self.labels }
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
-    }
-
-    /// Its type.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
     }
 
     /// What it says.
@@ -48,9 +72,20 @@ impl Metric {
 
     /// Its labels, in the order in which their values are given.
     #[must_use]
-    pub const fn labels(&self) -> &'static [Label] {
-        self.labels
+    pub const fn labels(&self) -> &[Label; N] {
+        &self.labels
     }
+}
+
+/// A metric whatever its type, for those who compare what is registered with what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, as Prometheus calls it.
+    pub kind: &'static str,
+    /// Its own labels.
+    pub labels: &'static [Label],
 }
 
 /// Defines a spelling for one output.

@@ -3,249 +3,253 @@
 /// Metrics.
 pub mod metric {
     use super::{
-        super::{Kind, Metric},
+        super::{Counter, Gauge, Histogram, Listed, Metric},
         label,
     };
 
     /// Version of this Picket; always 1.
-    pub const BUILD_INFO: Metric = Metric {
-        name: "picket_build_info",
-        kind: Kind::Gauge,
-        help: "Version of this Picket; always 1.",
-        labels: &[label::PICKET_VERSION],
-    };
+    pub const BUILD_INFO: Metric<Gauge, 1> = Metric::new(
+        "picket_build_info",
+        "Version of this Picket; always 1.",
+        [label::PICKET_VERSION],
+    );
 
-    /// What this kernel lets Picket see and deny; 1 for the tier that runs.
-    pub const TIER_INFO: Metric = Metric {
-        name: "picket_tier_info",
-        kind: Kind::Gauge,
-        help: "What this kernel lets Picket see and deny; 1 for the tier that runs.",
-        labels: &[label::TIER],
-    };
+    /// What this kernel lets Picket see and deny, in the label tier; always 1.
+    pub const TIER_INFO: Metric<Gauge, 0> = Metric::new(
+        "picket_tier_info",
+        "What this kernel lets Picket see and deny, in the label tier; always 1.",
+        [],
+    );
 
     /// Sandboxes being watched.
-    pub const SANDBOXES: Metric = Metric {
-        name: "picket_sandboxes",
-        kind: Kind::Gauge,
-        help: "Sandboxes being watched.",
-        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::MODE],
-    };
+    pub const SANDBOXES: Metric<Gauge, 4> = Metric::new(
+        "picket_sandboxes",
+        "Sandboxes being watched.",
+        [label::PLUGIN, label::VERSION, label::DIGEST, label::MODE],
+    );
 
     /// Facts received from the kernel.
-    pub const EVENTS_TOTAL: Metric = Metric {
-        name: "picket_events_total",
-        kind: Kind::Counter,
-        help: "Facts received from the kernel.",
-        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::EVENT],
-    };
+    pub const EVENTS_TOTAL: Metric<Counter, 4> = Metric::new(
+        "picket_events_total",
+        "Facts received from the kernel.",
+        [label::PLUGIN, label::VERSION, label::DIGEST, label::EVENT],
+    );
 
     /// Departures from a manifest.
-    pub const FINDINGS_TOTAL: Metric = Metric {
-        name: "picket_findings_total",
-        kind: Kind::Counter,
-        help: "Departures from a manifest.",
-        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::CAPABILITY, label::REASON, label::ACTION],
-    };
+    pub const FINDINGS_TOTAL: Metric<Counter, 6> = Metric::new(
+        "picket_findings_total",
+        "Departures from a manifest.",
+        [label::PLUGIN, label::VERSION, label::DIGEST, label::CAPABILITY, label::REASON, label::ACTION],
+    );
 
     /// Incidents opened.
-    pub const INCIDENTS_TOTAL: Metric = Metric {
-        name: "picket_incidents_total",
-        kind: Kind::Counter,
-        help: "Incidents opened.",
-        labels: &[label::PLUGIN, label::VERSION, label::DIGEST],
-    };
+    pub const INCIDENTS_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_incidents_total",
+        "Incidents opened.",
+        [label::PLUGIN, label::VERSION, label::DIGEST],
+    );
 
     /// Incidents that are not closed.
-    pub const INCIDENTS_OPEN: Metric = Metric {
-        name: "picket_incidents_open",
-        kind: Kind::Gauge,
-        help: "Incidents that are not closed.",
-        labels: &[label::PLUGIN, label::VERSION, label::DIGEST],
-    };
+    pub const INCIDENTS_OPEN: Metric<Gauge, 3> = Metric::new(
+        "picket_incidents_open",
+        "Incidents that are not closed.",
+        [label::PLUGIN, label::VERSION, label::DIGEST],
+    );
 
     /// Containment steps by what the kernel confirmed.
-    pub const CONTAINMENTS_TOTAL: Metric = Metric {
-        name: "picket_containments_total",
-        kind: Kind::Counter,
-        help: "Containment steps by what the kernel confirmed.",
-        labels: &[label::PLUGIN, label::VERSION, label::DIGEST, label::STEP, label::OUTCOME],
-    };
+    pub const CONTAINMENTS_TOTAL: Metric<Counter, 5> = Metric::new(
+        "picket_containments_total",
+        "Containment steps by what the kernel confirmed.",
+        [label::PLUGIN, label::VERSION, label::DIGEST, label::STEP, label::OUTCOME],
+    );
 
     /// From the kernel's timestamp of the offending event to the decision to contain.
-    pub const EVENT_TO_DECISION_SECONDS: Metric = Metric {
-        name: "picket_event_to_decision_seconds",
-        kind: Kind::Histogram,
-        help: "From the kernel's timestamp of the offending event to the decision to contain.",
-        labels: &[],
-    };
+    pub const EVENT_TO_DECISION_SECONDS: Metric<Histogram, 0> = Metric::new(
+        "picket_event_to_decision_seconds",
+        "From the kernel's timestamp of the offending event to the decision to contain.",
+        [],
+    );
 
     /// From the decision to the kernel's confirmation.
-    pub const DECISION_TO_RECEIPT_SECONDS: Metric = Metric {
-        name: "picket_decision_to_receipt_seconds",
-        kind: Kind::Histogram,
-        help: "From the decision to the kernel's confirmation.",
-        labels: &[label::STEP],
-    };
+    pub const DECISION_TO_RECEIPT_SECONDS: Metric<Histogram, 1> = Metric::new(
+        "picket_decision_to_receipt_seconds",
+        "From the decision to the kernel's confirmation.",
+        [label::STEP],
+    );
 
     /// Records and entries the kernel side lost since it was loaded.
-    pub const EVENTS_LOST_TOTAL: Metric = Metric {
-        name: "picket_events_lost_total",
-        kind: Kind::Counter,
-        help: "Records and entries the kernel side lost since it was loaded.",
-        labels: &[label::REASON],
-    };
+    pub const EVENTS_LOST_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_events_lost_total",
+        "Records and entries the kernel side lost since it was loaded.",
+        [label::REASON],
+    );
 
     /// What became of the firings of a hook in a sandbox.
-    pub const KERNEL_EVENTS_TOTAL: Metric = Metric {
-        name: "picket_kernel_events_total",
-        kind: Kind::Counter,
-        help: "What became of the firings of a hook in a sandbox.",
-        labels: &[label::PLUGIN, label::SLOT, label::HOOK, label::OUTCOME],
-    };
+    pub const KERNEL_EVENTS_TOTAL: Metric<Counter, 4> = Metric::new(
+        "picket_kernel_events_total",
+        "What became of the firings of a hook in a sandbox.",
+        [label::PLUGIN, label::SLOT, label::HOOK, label::OUTCOME],
+    );
 
     /// Records of a sandbox that were read, and what became of them.
-    pub const RECORDS_TOTAL: Metric = Metric {
-        name: "picket_records_total",
-        kind: Kind::Counter,
-        help: "Records of a sandbox that were read, and what became of them.",
-        labels: &[label::PLUGIN, label::SLOT, label::HOOK, label::OUTCOME],
-    };
+    pub const RECORDS_TOTAL: Metric<Counter, 4> = Metric::new(
+        "picket_records_total",
+        "Records of a sandbox that were read, and what became of them.",
+        [label::PLUGIN, label::SLOT, label::HOOK, label::OUTCOME],
+    );
 
     /// One for each sandbox that has series of its own; always 1.
-    pub const SANDBOX_INFO: Metric = Metric {
-        name: "picket_sandbox_info",
-        kind: Kind::Gauge,
-        help: "One for each sandbox that has series of its own; always 1.",
-        labels: &[label::PLUGIN, label::SLOT, label::VERSION, label::DIGEST, label::NAMESPACE, label::WORKLOAD, label::CONTAINER],
-    };
+    pub const SANDBOX_INFO: Metric<Gauge, 7> = Metric::new(
+        "picket_sandbox_info",
+        "One for each sandbox that has series of its own; always 1.",
+        [label::PLUGIN, label::SLOT, label::VERSION, label::DIGEST, label::NAMESPACE, label::WORKLOAD, label::CONTAINER],
+    );
 
     /// Series that the budget counts, those of single plugins and sandboxes.
-    pub const METRIC_SERIES: Metric = Metric {
-        name: "picket_metric_series",
-        kind: Kind::Gauge,
-        help: "Series that the budget counts, those of single plugins and sandboxes.",
-        labels: &[],
-    };
+    pub const METRIC_SERIES: Metric<Gauge, 0> = Metric::new(
+        "picket_metric_series",
+        "Series that the budget counts, those of single plugins and sandboxes.",
+        [],
+    );
 
     /// The budget.
-    pub const METRIC_SERIES_LIMIT: Metric = Metric {
-        name: "picket_metric_series_limit",
-        kind: Kind::Gauge,
-        help: "The budget.",
-        labels: &[],
-    };
+    pub const METRIC_SERIES_LIMIT: Metric<Gauge, 0> = Metric::new(
+        "picket_metric_series_limit",
+        "The budget.",
+        [],
+    );
 
     /// Plugins and sandboxes that share the series of `_other`, because the budget is spent.
-    pub const METRIC_SERIES_FOLDED: Metric = Metric {
-        name: "picket_metric_series_folded",
-        kind: Kind::Gauge,
-        help: "Plugins and sandboxes that share the series of `_other`, because the budget is spent.",
-        labels: &[],
-    };
+    pub const METRIC_SERIES_FOLDED: Metric<Gauge, 0> = Metric::new(
+        "picket_metric_series_folded",
+        "Plugins and sandboxes that share the series of `_other`, because the budget is spent.",
+        [],
+    );
 
     /// Kernel programs that are attached; 1 for each.
-    pub const HOOK_ATTACHED: Metric = Metric {
-        name: "picket_hook_attached",
-        kind: Kind::Gauge,
-        help: "Kernel programs that are attached; 1 for each.",
-        labels: &[label::HOOK],
-    };
+    pub const HOOK_ATTACHED: Metric<Gauge, 1> = Metric::new(
+        "picket_hook_attached",
+        "Kernel programs that are attached; 1 for each.",
+        [label::HOOK],
+    );
 
     /// Most that waited in a ring at once, in the last second.
-    pub const RING_BACKLOG_BYTES: Metric = Metric {
-        name: "picket_ring_backlog_bytes",
-        kind: Kind::Gauge,
-        help: "Most that waited in a ring at once, in the last second.",
-        labels: &[label::RING],
-    };
+    pub const RING_BACKLOG_BYTES: Metric<Gauge, 1> = Metric::new(
+        "picket_ring_backlog_bytes",
+        "Most that waited in a ring at once, in the last second.",
+        [label::RING],
+    );
 
     /// Worst standing difference between the two sides of an equation of loss; 0 is the normal state.
-    pub const CONSERVATION_IMBALANCE: Metric = Metric {
-        name: "picket_conservation_imbalance",
-        kind: Kind::Gauge,
-        help: "Worst standing difference between the two sides of an equation of loss; 0 is the normal state.",
-        labels: &[label::EQUATION],
-    };
+    pub const CONSERVATION_IMBALANCE: Metric<Gauge, 1> = Metric::new(
+        "picket_conservation_imbalance",
+        "Worst standing difference between the two sides of an equation of loss; 0 is the normal state.",
+        [label::EQUATION],
+    );
 
     /// Times that an equation of loss came to stand open.
-    pub const CONSERVATION_VIOLATIONS_TOTAL: Metric = Metric {
-        name: "picket_conservation_violations_total",
-        kind: Kind::Counter,
-        help: "Times that an equation of loss came to stand open.",
-        labels: &[label::EQUATION],
-    };
+    pub const CONSERVATION_VIOLATIONS_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_conservation_violations_total",
+        "Times that an equation of loss came to stand open.",
+        [label::EQUATION],
+    );
 
     /// Records that could not be understood.
-    pub const RECORDS_UNDECODABLE_TOTAL: Metric = Metric {
-        name: "picket_records_undecodable_total",
-        kind: Kind::Counter,
-        help: "Records that could not be understood.",
-        labels: &[],
-    };
+    pub const RECORDS_UNDECODABLE_TOTAL: Metric<Counter, 0> = Metric::new(
+        "picket_records_undecodable_total",
+        "Records that could not be understood.",
+        [],
+    );
 
     /// Reports to terminals and exporters that found their queue full; verdicts are not affected.
-    pub const REPORTS_LOST_TOTAL: Metric = Metric {
-        name: "picket_reports_lost_total",
-        kind: Kind::Counter,
-        help: "Reports to terminals and exporters that found their queue full; verdicts are not affected.",
-        labels: &[],
-    };
+    pub const REPORTS_LOST_TOTAL: Metric<Counter, 0> = Metric::new(
+        "picket_reports_lost_total",
+        "Reports to terminals and exporters that found their queue full; verdicts are not affected.",
+        [],
+    );
 
     /// Messages handed to an output, to be compared with those it has dealt with.
-    pub const EXPORTS_QUEUED_TOTAL: Metric = Metric {
-        name: "picket_exports_queued_total",
-        kind: Kind::Counter,
-        help: "Messages handed to an output, to be compared with those it has dealt with.",
-        labels: &[label::OUTPUT],
-    };
+    pub const EXPORTS_QUEUED_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_exports_queued_total",
+        "Messages handed to an output, to be compared with those it has dealt with.",
+        [label::OUTPUT],
+    );
 
     /// Messages that an output has dealt with, by what came of them.
-    pub const EXPORTS_TOTAL: Metric = Metric {
-        name: "picket_exports_total",
-        kind: Kind::Counter,
-        help: "Messages that an output has dealt with, by what came of them.",
-        labels: &[label::OUTPUT, label::OUTCOME],
-    };
+    pub const EXPORTS_TOTAL: Metric<Counter, 2> = Metric::new(
+        "picket_exports_total",
+        "Messages that an output has dealt with, by what came of them.",
+        [label::OUTPUT, label::OUTCOME],
+    );
 
     /// From the kernel's word of a new cgroup to its membership.
-    pub const CGROUP_TO_WATCHED_SECONDS: Metric = Metric {
-        name: "picket_cgroup_to_watched_seconds",
-        kind: Kind::Histogram,
-        help: "From the kernel's word of a new cgroup to its membership.",
-        labels: &[],
-    };
+    pub const CGROUP_TO_WATCHED_SECONDS: Metric<Histogram, 0> = Metric::new(
+        "picket_cgroup_to_watched_seconds",
+        "From the kernel's word of a new cgroup to its membership.",
+        [],
+    );
 
     /// Cgroups that the configuration means and that are not watched.
-    pub const SANDBOXES_UNWATCHED: Metric = Metric {
-        name: "picket_sandboxes_unwatched",
-        kind: Kind::Gauge,
-        help: "Cgroups that the configuration means and that are not watched.",
-        labels: &[],
-    };
+    pub const SANDBOXES_UNWATCHED: Metric<Gauge, 0> = Metric::new(
+        "picket_sandboxes_unwatched",
+        "Cgroups that the configuration means and that are not watched.",
+        [],
+    );
 
     /// Whether the newest configuration is the one in force.
-    pub const CONFIG_LAST_RELOAD_SUCCESSFUL: Metric = Metric {
-        name: "picket_config_last_reload_successful",
-        kind: Kind::Gauge,
-        help: "Whether the newest configuration is the one in force.",
-        labels: &[],
-    };
+    pub const CONFIG_LAST_RELOAD_SUCCESSFUL: Metric<Gauge, 0> = Metric::new(
+        "picket_config_last_reload_successful",
+        "Whether the newest configuration is the one in force.",
+        [],
+    );
 
     /// When the configuration in force was put there.
-    pub const CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Metric = Metric {
-        name: "picket_config_last_reload_success_timestamp_seconds",
-        kind: Kind::Gauge,
-        help: "When the configuration in force was put there.",
-        labels: &[],
-    };
+    pub const CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Metric<Gauge, 0> = Metric::new(
+        "picket_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was put there.",
+        [],
+    );
 
     /// Times the configuration was read again.
-    pub const CONFIG_RELOADS_TOTAL: Metric = Metric {
-        name: "picket_config_reloads_total",
-        kind: Kind::Counter,
-        help: "Times the configuration was read again.",
-        labels: &[label::OUTCOME],
-    };
+    pub const CONFIG_RELOADS_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_config_reloads_total",
+        "Times the configuration was read again.",
+        [label::OUTCOME],
+    );
+
+    /// All of them.
+    pub const ALL: &[Listed] = &[
+        BUILD_INFO.listed(),
+        TIER_INFO.listed(),
+        SANDBOXES.listed(),
+        EVENTS_TOTAL.listed(),
+        FINDINGS_TOTAL.listed(),
+        INCIDENTS_TOTAL.listed(),
+        INCIDENTS_OPEN.listed(),
+        CONTAINMENTS_TOTAL.listed(),
+        EVENT_TO_DECISION_SECONDS.listed(),
+        DECISION_TO_RECEIPT_SECONDS.listed(),
+        EVENTS_LOST_TOTAL.listed(),
+        KERNEL_EVENTS_TOTAL.listed(),
+        RECORDS_TOTAL.listed(),
+        SANDBOX_INFO.listed(),
+        METRIC_SERIES.listed(),
+        METRIC_SERIES_LIMIT.listed(),
+        METRIC_SERIES_FOLDED.listed(),
+        HOOK_ATTACHED.listed(),
+        RING_BACKLOG_BYTES.listed(),
+        CONSERVATION_IMBALANCE.listed(),
+        CONSERVATION_VIOLATIONS_TOTAL.listed(),
+        RECORDS_UNDECODABLE_TOTAL.listed(),
+        REPORTS_LOST_TOTAL.listed(),
+        EXPORTS_QUEUED_TOTAL.listed(),
+        EXPORTS_TOTAL.listed(),
+        CGROUP_TO_WATCHED_SECONDS.listed(),
+        SANDBOXES_UNWATCHED.listed(),
+        CONFIG_LAST_RELOAD_SUCCESSFUL.listed(),
+        CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS.listed(),
+        CONFIG_RELOADS_TOTAL.listed(),
+    ];
 }
 
 /// Labels of metrics.
@@ -338,6 +342,12 @@ pub mod label {
         RING,
         OUTPUT,
         PICKET_VERSION,
+    ];
+
+    /// Those that every metric has beside its own.
+    pub const CONSTANT: &[Label] = &[
+        NODE,
+        TIER,
     ];
 }
 

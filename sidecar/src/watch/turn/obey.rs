@@ -30,6 +30,7 @@ impl Loop {
                 Late::Replace { sandbox, policy } => {
                     if let Some(judged) = self.judged.get_mut(&sandbox) {
                         judged.policy = (*policy).clone();
+                        self.ledger.series(sandbox).judged(policy.mode);
                     }
                     self.handle(Input::Policy { sandbox, policy: *policy, at });
                 }
@@ -72,9 +73,7 @@ impl Loop {
     fn begin(&mut self, early: Early) {
         match early {
             Early::Tap(source) => self.taps.push(source),
-            Early::Name { sandbox, subject } => {
-                self.ledger.name(sandbox, &subject, &self.parts.metrics);
-            }
+            Early::Name { sandbox, series } => self.ledger.name(sandbox, *series),
             Early::Expect { sandbox } => self.arriving.expect(sandbox),
             Early::Register { sandbox, policy, arrival, controls } => {
                 self.register(sandbox, *policy, arrival, controls);
@@ -95,6 +94,7 @@ impl Loop {
         let judged = Judged { policy: policy.clone(), controls, started, lost: 0 };
         judged.controls.beat();
         self.judged.insert(sandbox, judged);
+        self.ledger.series(sandbox).judged(policy.mode);
         self.handle(Input::Register { sandbox, policy: policy.clone(), arrival, at });
         if started {
             // Its slot was prepared for an empty one.

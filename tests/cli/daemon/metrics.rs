@@ -1,0 +1,74 @@
+//! The scrape of a daemon that has contained something, beside what is registered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libc::SIGHUP;
+use picket::export::registry::{label, metric};
+use picket_tests::wait_until;
+
+use super::super::prometheus::promtool_check;
+use super::{depart, stage};
+
+/// They exist once an output is configured.
+const OF_OUTPUTS: [&str; 2] = ["picket_exports_queued_total", "picket_exports_total"];
+
+/// Type and names of the labels of each family.
+fn families(scrape: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let mut families = BTreeMap::new();
+    for line in scrape.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        families.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new()));
+    }
+    for line in scrape.lines().filter(|line| !line.starts_with('#')) {
+        let (sample, rest) = line.split_once('{').unwrap();
+        let parts = ["", "_bucket", "_sum", "_count"];
+        let names = parts.iter().filter_map(|part| sample.strip_suffix(part));
+        let family = names.into_iter().find(|name| families.contains_key(*name)).unwrap();
+        let labels = rest.split("=\"").map(|part| part.rsplit([',', '"']).next().unwrap());
+        let labels = labels.filter(|label| !label.contains(['}', ' ']) && *label != "le");
+        families.get_mut(family).unwrap().1.extend(labels.map(str::to_owned));
+    }
+    families
+}
+
+#[test]
+fn a_daemon_that_has_contained_something_is_scraped_with_all_that_is_registered_and_no_more() {
+    let mut stage = stage();
+    let daemon = stage.watching();
+    let sandbox = depart(&mut stage, &daemon, "one");
+    daemon.await_about("receipt", &sandbox);
+    // Counted by the loop, after it has told of it.
+    wait_until("a count", || daemon.counts("picket_containments_total{outcome=\"done\"} 1"));
+    let found = families(&daemon.get("/metrics").1);
+    let registered = metric::ALL.iter().filter(|one| !OF_OUTPUTS.contains(&one.name)).map(|one| {
+        let labels = one.labels.iter().chain(label::CONSTANT);
+        let labels = labels.map(|label| label.as_str().to_owned()).collect();
+        (one.name.to_owned(), (one.kind.to_owned(), labels))
+    });
+    assert_eq!(found, registered.collect(), "left: the scrape, right: the registry");
+}
+
+#[test]
+fn words_of_the_operator_that_try_to_break_the_format_are_well_formed_labels() {
+    let mut stage = stage();
+    let word = format!(r#"a"b\\c}}{{d="e",# HELP é✓ {}"#, "x".repeat(80));
+    let yaml = word.replace('\'', "''");
+    stage.configure_with(&stage.rule("*", ""), &format!("node: '{yaml}'\n"));
+    let daemon = stage.watching();
+    depart(&mut stage, &daemon, "one");
+    let (_, scrape) = daemon.get("/metrics");
+    let escaped = word.replace('\\', "\\\\").replace('"', "\\\"");
+    assert!(scrape.contains(&format!("node=\"{escaped}\"")), "{scrape}");
+    promtool_check(&scrape);
+}
+
+#[test]
+fn the_nodes_name_and_the_budget_are_said_to_need_a_restart() {
+    let stage = stage();
+    let daemon = stage.watching();
+    assert!(daemon.counts("picket_metric_series_limit 20000"));
+    stage.configure_with(&stage.rule("*", ""), "node: another\n");
+    daemon.signal(SIGHUP);
+    let text = daemon.await_one("restart_needed", |_| true)["text"].to_string();
+    assert!(text.contains("node"), "{text}");
+}
