@@ -2,7 +2,7 @@
 
 mod api;
 mod metrics;
-mod stage;
+pub(crate) mod stage;
 
 use std::fs;
 

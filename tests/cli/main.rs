@@ -15,6 +15,8 @@ mod conservation;
 #[cfg(test)]
 mod daemon;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod death;
 #[cfg(test)]
 mod deeds;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use libc::SIGINT;
@@ -33,7 +34,7 @@ fn scraped(scrape: &str) -> BTreeSet<String> {
 }
 
 /// One of the package's programs; a test that lacks it fails by name.
-fn program(name: &str) -> Command {
+pub(crate) fn program(name: &str) -> Command {
     let command = Command::new(name);
     let found = Command::new(name).arg("--version").output();
     found.unwrap_or_else(|error| panic!("{name}: {error}; install Debian's package prometheus"));
@@ -63,19 +64,20 @@ fn promtool_has_nothing_to_say_about_a_scrape() {
 }
 
 /// A Prometheus of our own that scrapes one address. Dropping it ends it.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     directory: TempDir,
 }
 
 impl Server {
-    fn start(target: SocketAddr) -> Self {
+    /// Scrapes each second, and evaluates these files of rules as often.
+    pub(crate) fn start(target: SocketAddr, rules: &[PathBuf]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("prometheus.yml");
         let text = format!(
-            "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: picket\n    \
-             static_configs: [ {{ targets: [ \"{target}\" ] }} ]\n"
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: {rules:?}\n\
+             scrape_configs:\n  - job_name: picket\n    static_configs: [ {{ targets: [ \"{target}\" ] }} ]\n"
         );
         fs::write(&config, text).unwrap();
         // Free a moment ago; whoever takes it first makes the server end, which is noticed.
@@ -90,20 +92,24 @@ impl Server {
     }
 
     /// The results of a query; `None` while the server does not answer yet.
-    fn query(&mut self, query: &str) -> Option<Vec<Value>> {
+    pub(crate) fn query(&mut self, query: &str) -> Option<Vec<Value>> {
+        let query: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        Some(self.api(&format!("query?query={query}"))?["data"]["result"].as_array()?.clone())
+    }
+
+    /// An answer of its API, an error too; `None` while it does not answer yet.
+    pub(crate) fn api(&mut self, path: &str) -> Option<Value> {
         if let Some(status) = self.child.try_wait().unwrap() {
             let log = fs::read_to_string(self.directory.path().join("log")).unwrap();
             panic!("prometheus ended with {status}: {log}");
         }
         let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let query: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
         // Of version 1.0, so that the answer comes in one piece.
-        write!(stream, "GET /api/v1/query?query={query} HTTP/1.0\r\n\r\n").ok()?;
+        write!(stream, "GET /api/v1/{path} HTTP/1.0\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
-        let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
-        Some(body["data"]["result"].as_array()?.clone())
+        serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
     }
 }
 
@@ -122,7 +128,7 @@ fn debians_prometheus_takes_in_every_family_of_a_scrape_and_only_registered_ones
     let registered: BTreeSet<_> = metric::ALL.iter().map(|one| one.name.to_owned()).collect();
     assert!(scraped(&scrape).is_subset(&registered), "{scrape}");
 
-    let mut server = Server::start(address);
+    let mut server = Server::start(address, &[]);
     wait_for("a scrape by the server", || {
         let up = server.query("up")?;
         (up.first()?["value"][1] == "1").then_some(())

@@ -81,9 +81,13 @@ impl Health {
         self.beat.store(clock::now().as_nanos(), Ordering::Relaxed);
     }
 
-    /// The metrics, once there are any.
-    pub(super) fn metrics(&self) -> Option<&Arc<Metrics>> {
-        self.metrics.get()
+    /// The metrics, while they are true. Those of a loop that stands still would read as calm.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(super) fn metrics(&self) -> Result<&Arc<Metrics>, &'static str> {
+        self.lives()?;
+        self.metrics.get().ok_or(self.stage().as_str())
     }
 
     /// Whether both loops turn.
@@ -149,5 +153,17 @@ mod tests {
         health.enter(Stage::Ready);
         assert_eq!(health.lives(), Err("the watch loop does not turn"));
         assert_eq!(health.ready(), health.lives());
+    }
+
+    #[test]
+    fn a_watch_loop_that_stands_still_gives_no_metrics() {
+        let health = Health::new();
+        assert_eq!(health.metrics().err(), Some(Stage::Loading.as_str()));
+        let turned = Arc::new(AtomicU64::new(clock::now().as_nanos()));
+        let metrics = Arc::new(Metrics::for_tests(crate::export::SeriesBudget::DEFAULT));
+        health.attach(metrics, Arc::clone(&turned));
+        assert!(health.metrics().is_ok());
+        turned.store(1, Ordering::Relaxed);
+        assert_eq!(health.metrics().err(), Some("the watch loop does not turn"));
     }
 }

@@ -31,7 +31,7 @@ pub async fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<SocketA
     listen(address, Router::new().route("/metrics", get(scrape)).with_state(metrics)).await
 }
 
-/// As [`serve`], for a daemon: `/metrics` once there are any, `/livez`, `/readyz`.
+/// As [`serve`], for a daemon: `/metrics` while there are true ones, `/livez`, `/readyz`.
 ///
 /// # Errors
 /// The address cannot be bound.
@@ -70,7 +70,7 @@ async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
 }
 
 async fn scrape_when_ready(State(health): State<Arc<Health>>) -> Response {
-    health.metrics().map_or_else(|| answer(health.ready()), |metrics| text(metrics))
+    health.metrics().map_or_else(|why| answer(Err(why)), |metrics| text(metrics))
 }
 
 fn text(metrics: &Metrics) -> Response {

@@ -15,21 +15,21 @@ use super::super::run::{has_event, signal};
 use super::super::scrape::value;
 
 /// A part of the cgroup tree, a directory with configuration and manifest, and what was started in them.
-pub(super) struct Stage {
-    pub(super) plugin: Plugin,
+pub(crate) struct Stage {
+    pub(crate) plugin: Plugin,
     home: PathBuf,
     children: Vec<Child>,
 }
 
 /// A running daemon. Dropping it kills it.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     reports: PathBuf,
 }
 
 impl Stage {
     /// One rule for all cgroups directly below the stage's own, and this manifest.
-    pub(super) fn new(plugin: Plugin) -> Self {
+    pub(crate) fn new(plugin: Plugin) -> Self {
         let home = CgroupRoot::find().unwrap().mount().join(unique("daemon"));
         fs::create_dir(&home).unwrap();
         plugin.write("manifest.yaml", plugin.manifest());
@@ -40,7 +40,7 @@ impl Stage {
     }
 
     /// A rule for cgroups below the stage's own, as a line of YAML.
-    pub(super) fn rule(&self, pattern: &str, more: &str) -> String {
+    pub(crate) fn rule(&self, pattern: &str, more: &str) -> String {
         format!("  - {{ cgroup: /{}/{pattern}, manifest: manifest.yaml{more} }}\n", self.name())
     }
 
@@ -48,11 +48,11 @@ impl Stage {
         self.home.file_name().unwrap().to_str().unwrap()
     }
 
-    pub(super) fn configure(&self, rules: &str) {
+    pub(crate) fn configure(&self, rules: &str) {
         self.configure_with(rules, "");
     }
 
-    pub(super) fn configure_with(&self, rules: &str, more: &str) {
+    pub(crate) fn configure_with(&self, rules: &str, more: &str) {
         let socket = self.plugin.path("picket.sock");
         let text = format!(
             "version: 1\nmetrics: {{ listen: \"127.0.0.1:0\" }}\napi: {{ socket: {} }}\n{more}sandboxes:\n{rules}",
@@ -62,33 +62,33 @@ impl Stage {
     }
 
     /// Puts a whole file in place of another, as editors do.
-    pub(super) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let next = self.plugin.write("next", bytes);
         fs::rename(next, self.plugin.path(name)).unwrap();
     }
 
     /// How the daemon calls a cgroup of the stage.
-    pub(super) fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         format!("/{}/{name}", self.name())
     }
 
-    pub(super) fn place(&self, name: &str) -> PathBuf {
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.home.join(name)
     }
 
-    pub(super) fn make(&self, name: &str) -> PathBuf {
+    pub(crate) fn make(&self, name: &str) -> PathBuf {
         let place = self.place(name);
         fs::create_dir(&place).unwrap();
         place
     }
 
-    pub(super) fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         // Its last process may still be on its way out.
         wait_for("an empty cgroup", || fs::remove_dir(self.place(name)).ok());
     }
 
     /// Has a shell enter the cgroup and then execute another with this script, as a container's runtime does.
-    pub(super) fn enter(&mut self, name: &str, script: &str) {
+    pub(crate) fn enter(&mut self, name: &str, script: &str) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "echo $$ > \"$0/cgroup.procs\"; exec /bin/sh -c \"$1\""]);
         command.arg(self.place(name)).arg(script).current_dir(self.plugin.directory());
@@ -96,24 +96,34 @@ impl Stage {
         self.children.push(command.spawn().unwrap());
     }
 
-    pub(super) fn is_frozen(&self, name: &str) -> bool {
+    pub(crate) fn is_frozen(&self, name: &str) -> bool {
         has_event(&self.place(name), "frozen 1")
     }
 
     /// Starts a daemon; its reports go to a file of their own.
-    pub(super) fn daemon(&self) -> Daemon {
+    pub(crate) fn daemon(&self) -> Daemon {
+        self.daemon_with(&[])
+    }
+
+    /// As [`Stage::daemon`], with more in its environment.
+    fn daemon_with(&self, environment: &[(&str, &str)]) -> Daemon {
         let reports = self.plugin.path(&unique("reports"));
         let mut command = picket();
         command.args(["run", "--output", "json", "--config"]).arg(self.plugin.path("picket.yaml"));
         command.arg("--report-to").arg(&reports);
-        command.stdout(Stdio::null()).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stdin(Stdio::null()).envs(environment.iter().copied());
         command.stderr(File::create(self.plugin.path(&unique("stderr"))).unwrap());
         Daemon { child: command.spawn().unwrap(), reports }
     }
 
     /// As [`Stage::daemon`], and waits until it watches.
-    pub(super) fn watching(&self) -> Daemon {
-        let daemon = self.daemon();
+    pub(crate) fn watching(&self) -> Daemon {
+        self.watching_with(&[])
+    }
+
+    /// As [`Stage::watching`], with more in the daemon's environment.
+    pub(crate) fn watching_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        let daemon = self.daemon_with(environment);
         daemon.await_one("watching", |_| true);
         daemon
     }
@@ -144,20 +154,20 @@ fn remove_tree(path: &Path) {
 }
 
 impl Daemon {
-    pub(super) fn reports(&self) -> Vec<Value> {
+    pub(crate) fn reports(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.reports).unwrap_or_default();
         // The last line may be half written.
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    pub(super) fn of(&self, event: &str) -> Vec<Value> {
+    pub(crate) fn of(&self, event: &str) -> Vec<Value> {
         self.reports().into_iter().filter(|report| report["event"] == event).collect()
     }
 
     /// Waits for a report of this kind.
     #[track_caller]
-    pub(super) fn await_one(&self, event: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn await_one(&self, event: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let deadline = std::time::Instant::now() + PATIENCE;
         loop {
             if let Some(report) = self.of(event).into_iter().find(&is_it) {
@@ -171,13 +181,13 @@ impl Daemon {
 
     /// Waits for as many reports of this kind.
     #[track_caller]
-    pub(super) fn await_count(&self, event: &str, count: usize) {
+    pub(crate) fn await_count(&self, event: &str, count: usize) {
         wait_for(&format!("{count} × {event}"), || (count <= self.of(event).len()).then_some(()));
     }
 
     /// Waits until it says that it watches this cgroup, and answers the sandbox.
     #[track_caller]
-    pub(super) fn await_watched(&self, path: &str) -> Value {
+    pub(crate) fn await_watched(&self, path: &str) -> Value {
         let text = format!("is {path} (");
         let is_it = |report: &Value| report["text"].as_str().unwrap().starts_with(&text);
         self.await_one("watched", is_it)["sandbox"].clone()
@@ -185,11 +195,11 @@ impl Daemon {
 
     /// Waits for a report about one sandbox.
     #[track_caller]
-    pub(super) fn await_about(&self, event: &str, sandbox: &Value) -> Value {
+    pub(crate) fn await_about(&self, event: &str, sandbox: &Value) -> Value {
         self.await_one(event, |report| report["sandbox"] == *sandbox)
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let report = self.await_one("metrics", |_| true);
         let text = report["text"].as_str().unwrap();
         let address = text.strip_prefix("metrics on http://").unwrap();
@@ -197,7 +207,7 @@ impl Daemon {
     }
 
     /// Status and body.
-    pub(super) fn get(&self, path: &str) -> (u32, String) {
+    pub(crate) fn get(&self, path: &str) -> (u32, String) {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let host = "Host: localhost\r\nConnection: close";
@@ -209,18 +219,18 @@ impl Daemon {
     }
 
     /// Whether the scrape says this of a series, or of several together: `name{labels} value`.
-    pub(super) fn counts(&self, line: &str) -> bool {
+    pub(crate) fn counts(&self, line: &str) -> bool {
         let (series, wanted) = line.rsplit_once(' ').unwrap();
         let found = value(&self.get("/metrics").1, series);
         found.is_some_and(|found| found.to_string() == wanted)
     }
 
-    pub(super) fn signal(&self, number: i32) {
+    pub(crate) fn signal(&self, number: i32) {
         signal(self.child.id().cast_signed(), number);
     }
 
     /// Ends it and answers its code.
-    pub(super) fn end(&mut self, number: i32) -> Option<i32> {
+    pub(crate) fn end(&mut self, number: i32) -> Option<i32> {
         self.signal(number);
         self.child.wait().unwrap().code()
     }

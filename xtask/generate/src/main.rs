@@ -4,6 +4,7 @@
 //! be generated from.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
+mod dashboards;
 mod markdown;
 mod registry;
 mod rust;
@@ -47,7 +48,9 @@ fn all(top: &Path) -> Result<Vec<Made>, String> {
     let path = top.join(registry::PATH);
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let registry = Registry::parse(&text)?;
-    Ok(vec![rust::names(&registry), markdown::reference(&registry)])
+    let mut all = vec![rust::names(&registry), markdown::reference(&registry)];
+    all.extend(dashboards::made(&registry)?);
+    Ok(all)
 }
 
 /// Writes what differs, unless it is only to be checked; answers which files those are.

@@ -109,3 +109,6 @@ impl Fate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
