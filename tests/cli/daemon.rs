@@ -1,6 +1,7 @@
 //! `picket run`: sandboxes that others start are found, watched, contained and left alone.
 
 mod api;
+mod exports;
 mod metrics;
 pub(crate) mod stage;
 

@@ -2,7 +2,7 @@
 //!
 //! Needs root, cgroup2, the built binary in `PICKET_BIN` (`cargo xtask test kernel` sets it), and
 //! Debian's essential packages: the plugins are lines of `dash` and `perl`. `prometheus` needs
-//! the package of that name.
+//! the package of that name, `otlp` a Python with OpenTelemetry's messages in `PICKET_PYTHON`, and `openssl`.
 
 #[cfg(test)]
 mod bad;
@@ -34,6 +34,8 @@ mod hostile;
 mod manifests;
 #[cfg(test)]
 mod modes;
+#[cfg(test)]
+mod otlp;
 #[cfg(test)]
 mod passing;
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod ebpf;
 mod places;
+mod python;
 mod shell;
 mod suites;
 mod tidy;

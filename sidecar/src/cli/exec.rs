@@ -28,7 +28,7 @@ use super::{
     words,
 };
 use crate::{
-    export,
+    export::{self, otlp},
     manifest::{Manifest, ResolveError},
     session::PluginError,
     supervisor::{ExecError, Exit, Notice, StartError},
@@ -82,17 +82,28 @@ pub(super) fn run(arguments: Arguments) -> exit::Exit {
             return exit::CONFIGURATION;
         }
     };
+    let otlp = match otlp::Settings::from_environment(None) {
+        Ok(settings) => settings,
+        Err(error) => {
+            words::error(&format!("{error}\nNothing was started."));
+            return exit::CONFIGURATION;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("starting the runtime: {error}")),
     };
-    let code = runtime.block_on(execute(&Arc::new(manifest), arguments));
+    let code = runtime.block_on(execute(&Arc::new(manifest), arguments, otlp));
     // Nobody waits for a resolver that does not answer.
     runtime.shutdown_background();
     code
 }
 
-async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
+async fn execute(
+    manifest: &Arc<Manifest>,
+    arguments: Arguments,
+    otlp: Option<otlp::Settings>,
+) -> exit::Exit {
     let launch = match launch::launch(&arguments) {
         Ok(launch) => launch,
         Err((code, error)) => {
@@ -129,6 +140,11 @@ async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
             Err(error) => return failed(&format!("{error}\nNothing was started.")),
         }
     }
+    let exporter = match otlp.map(|settings| stage.export(settings)) {
+        Some(Ok(exporter)) => Some(exporter),
+        Some(Err(error)) => return failed(&format!("{error}\nNothing was started.")),
+        None => None,
+    };
     // Before the plugin is registered, or its beginning would be missing.
     let recording =
         match arguments.record.as_deref().map(|path| Recording::start(path, manifest, &stage)) {
@@ -146,7 +162,10 @@ async fn execute(manifest: &Arc<Manifest>, arguments: Arguments) -> exit::Exit {
         }
     };
     let ending = follow(&mut stage, manifest, id, &mut signals).await;
-    conclude(stage, id, ending, recording).await
+    let code = conclude(stage, id, ending, recording).await;
+    // Last, because it may wait for a collector.
+    drop(exporter);
+    code
 }
 
 /// How a plugin's run came to its end.

@@ -9,6 +9,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     path::PathBuf,
+    sync::Arc,
 };
 
 use picket_engine::{Outcome, SandboxId, Step};
@@ -19,7 +20,10 @@ use tokio::{
 
 use super::narrate::Narrator;
 use crate::{
-    export::{Origin, SeriesBudget},
+    export::{
+        Origin, SeriesBudget,
+        otlp::{Exporter, Settings, StartError},
+    },
     manifest::Manifest,
     session::{Launch, Options, Plugin, PluginError, Session, SessionError},
     supervisor::Notice,
@@ -95,6 +99,12 @@ impl Stage {
         stage.introduce();
         stage.relay_kernel_log()?;
         Ok(stage)
+    }
+
+    /// Exports by OTLP what happens from now on.
+    pub(super) fn export(&mut self, settings: Settings) -> Result<Exporter, StartError> {
+        let metrics = Arc::clone(self.session.metrics());
+        Exporter::start(settings, self.session.outlets(), &metrics)
     }
 
     /// What the kernel programs say about paths that should not be taken goes to Picket's own log.

@@ -97,6 +97,10 @@ pub fn main() -> ExitCode {
         return exit::FAILURE.into();
     }
     start_log();
+    // Before the first connection: with more than one provider in the program, or none, TLS would panic.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a provider of cryptography was there already");
+    }
     match arguments.command {
         Command::Exec(arguments) => exec::run(arguments).into(),
         Command::Run(arguments) => run::run(&arguments).into(),

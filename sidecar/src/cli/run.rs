@@ -11,7 +11,7 @@ use crate::{
     api,
     config::{self, Config},
     daemon::{self, Audience, Handle, Options},
-    export::{self, Health},
+    export::{self, Health, otlp},
     watch::Report,
 };
 
@@ -36,6 +36,13 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
             return exit::CONFIGURATION;
         }
     };
+    let otlp = match otlp::Settings::from_environment(config.otlp.as_ref()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            words::error(&format!("{error}\nNothing is watched."));
+            return exit::CONFIGURATION;
+        }
+    };
     let narrator = match Narrator::new(arguments.output, arguments.report_to.as_deref()) {
         Ok(narrator) => narrator,
         Err(error) => return failed(&format!("the file for reports: {error}")),
@@ -44,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("starting the runtime: {error}")),
     };
-    let outcome = runtime.block_on(serve(config, narrator));
+    let outcome = runtime.block_on(serve(config, otlp, narrator));
     // Nobody waits for a resolver that does not answer.
     runtime.shutdown_background();
     match outcome {
@@ -53,7 +60,11 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
     }
 }
 
-async fn serve(config: Config, mut narrator: Narrator) -> Result<(), String> {
+async fn serve(
+    config: Config,
+    otlp: Option<otlp::Settings>,
+    mut narrator: Narrator,
+) -> Result<(), String> {
     // Before anything exists that a signal would leave behind.
     let signals = Signals::listen().map_err(|error| format!("listening for signals: {error}"))?;
     let program =
@@ -72,7 +83,7 @@ async fn serve(config: Config, mut narrator: Narrator) -> Result<(), String> {
     narrator.remark("api", &format!("asked on {}", api.path().display()));
     let (stopper, stopped) = oneshot::channel();
     tokio::spawn(obey(signals, handle, stopper));
-    let options = Options { config, program, health, requests };
+    let options = Options { config, program, health, requests, otlp };
     let outcome = daemon::run(options, &mut narrator, async {
         // Nobody is left to stop it: that is a reason, too.
         drop(stopped.await);

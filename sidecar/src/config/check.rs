@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     document::{At, Fault, Faults, Fix, Position, Text, values},
-    export::{OperatorWord, SeriesBudget},
+    export::{OperatorWord, SeriesBudget, otlp::Written},
     supervisor,
 };
 
@@ -44,6 +44,7 @@ pub(super) struct Checked {
     pub(super) series: SeriesBudget,
     pub(super) api: Api,
     pub(super) max_sandboxes: u32,
+    pub(super) otlp: Option<Written>,
     pub(super) sandboxes: Vec<Rule>,
     pub(super) warnings: Vec<Fault>,
 }
@@ -70,13 +71,14 @@ pub(super) fn check(
     let max_sandboxes = document.limits.sandboxes.as_ref().and_then(|text| {
         faults.take(text.position, values::number(&text.value, 1..=MAX_SANDBOXES))
     });
+    let otlp = document.otlp.as_ref().and_then(|otlp| super::otlp::check(path, otlp, &mut faults));
     let sandboxes = sandboxes(&document.sandboxes, manifests, &mut faults);
     if !faults.is_empty() {
         return Err(faults.into_inner());
     }
     let max_sandboxes = max_sandboxes.unwrap_or(SANDBOXES);
     let series = series.unwrap_or(SeriesBudget::DEFAULT);
-    Ok(Checked { node, metrics, series, api, max_sandboxes, sandboxes, warnings })
+    Ok(Checked { node, metrics, series, api, max_sandboxes, otlp, sandboxes, warnings })
 }
 
 fn version(version: &Text, faults: &mut Faults) {

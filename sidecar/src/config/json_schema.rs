@@ -29,6 +29,7 @@ pub(super) fn root() -> Value {
             ("metrics", metrics()),
             ("api", api()),
             ("limits", limits()),
+            ("otlp", super::otlp::json_schema()),
             ("sandboxes!", sandboxes()),
         ],
     )

@@ -15,6 +15,7 @@ mod error;
 mod group;
 mod json_schema;
 mod manifests;
+mod otlp;
 mod schema;
 mod show;
 
@@ -29,7 +30,7 @@ use picket_engine::{Mode, Pattern};
 
 use crate::{
     document::{self, Digest, DocumentError, Position, Report},
-    export::{OperatorWord, Origin, SeriesBudget},
+    export::{OperatorWord, Origin, SeriesBudget, otlp::Written},
     manifest::Manifest,
 };
 pub use error::ConfigError;
@@ -53,6 +54,8 @@ pub struct Config {
     pub api: Api,
     /// Sandboxes watched at once.
     pub max_sandboxes: u32,
+    /// Where telemetry is sent, as far as the file says it.
+    pub otlp: Option<Written>,
     /// What is watched, in the order of the file; at least one.
     pub sandboxes: Vec<Rule>,
     /// What is good enough to start with, but not what its author may think; one report a file.
@@ -121,6 +124,7 @@ fn judge(
                 series: checked.series,
                 api: checked.api,
                 max_sandboxes: checked.max_sandboxes,
+                otlp: checked.otlp,
                 sandboxes: checked.sandboxes,
                 warnings: own.into_iter().chain(manifests.warnings()).collect(),
             })

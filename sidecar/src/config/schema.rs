@@ -24,6 +24,7 @@ fn missing(field: &str) -> &'static str {
         "sandboxes" => {
             "say what to watch: `sandboxes: [{ cgroup: /plugins/*, manifest: plugin.yaml }]`"
         }
+        "endpoint" => "name the collector, such as `endpoint: http://127.0.0.1:4318`",
         "cgroup" => "name the cgroups, from the cgroup2 mount on, such as `cgroup: /plugins/*`",
         "manifest" => "name the manifest's file, such as `manifest: manifests/plugin.yaml`",
         _ => "add it",
@@ -42,6 +43,8 @@ pub(super) struct Document {
     pub(super) api: Api,
     #[serde(default)]
     pub(super) limits: Limits,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) otlp: Option<Otlp>,
     pub(super) sandboxes: At<Vec<Sandbox>>,
 }
 
@@ -68,6 +71,20 @@ pub(super) struct Api {
 pub(super) struct Limits {
     #[serde(default, deserialize_with = "given")]
     pub(super) sandboxes: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Otlp {
+    pub(super) endpoint: Text,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) protocol: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) headers_file: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) ca_file: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) interval: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -47,6 +47,7 @@ impl fmt::Display for Effective<'_> {
         }
         let most = config.max_sandboxes;
         writeln!(f, "limits:\n  sandboxes: {most}{}", default(most == check::SANDBOXES))?;
+        super::otlp::show(f, config.otlp.as_ref())?;
         writeln!(f, "sandboxes:")?;
         config.sandboxes.iter().try_for_each(|rule| show_rule(f, rule))
     }
@@ -70,16 +71,16 @@ fn show_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
     writeln!(f, "    setup: {}{}", duration(rule.setup), default(rule.setup == check::SETUP))
 }
 
-fn path(path: &Path) -> String {
+pub(super) fn path(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
-fn default(is: bool) -> &'static str {
+pub(super) fn default(is: bool) -> &'static str {
     if is { " # default" } else { "" }
 }
 
 /// In the largest unit that loses nothing.
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => format!("{}s", duration.as_secs()),
         _ => format!("{}ms", duration.as_millis()),

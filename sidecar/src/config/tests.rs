@@ -121,11 +121,14 @@ fn what_is_shown_is_the_same_configuration_again() {
 metrics: { listen: off }
 api: { socket: /run/x.sock, group: 7 }
 limits: { sandboxes: 1024 }
+otlp: { endpoint: 'https://collector:4317', protocol: grpc, headers_file: headers, interval: 1500ms }
 sandboxes:
   - { cgroup: '/a\\\\x2d\\*\u{fffd}/*', manifest: p.yaml, mode: observe, setup: 1500ms }
   - { cgroup: \"/b/**\", manifest: ./p.yaml }
 ";
-    let files = Files::new(&[("picket.yaml", text), ("p.yaml", PLUGIN)]);
+    let files =
+        Files::new(&[("picket.yaml", text), ("p.yaml", PLUGIN), ("headers", "a: secret\n")]);
+    fs::set_permissions(files.path("headers"), fs::Permissions::from_mode(0o600)).unwrap();
     let shown = files.load().unwrap().effective().to_string();
     let again = Files::new(&[("picket.yaml", &shown)]);
     let config = again.load().unwrap();

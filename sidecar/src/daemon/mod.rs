@@ -47,7 +47,10 @@ use tree::Scope;
 
 use crate::{
     config::Config,
-    export::{DaemonMetrics, Health, Stage},
+    export::{
+        DaemonMetrics, Health, Stage,
+        otlp::{self, Exporter},
+    },
     session::{Options as SessionOptions, Session, SessionError},
     watch::Report,
 };
@@ -78,6 +81,9 @@ pub enum DaemonError {
     /// Picket does not work on this host.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// Telemetry cannot be sent.
+    #[error(transparent)]
+    Otlp(#[from] otlp::StartError),
     /// A thread or descriptor could not be made.
     #[error("{step}: {source}")]
     System {
@@ -105,6 +111,8 @@ pub struct Options {
     pub health: Arc<Health>,
     /// What it is asked.
     pub requests: mpsc::Receiver<Request>,
+    /// Where it sends telemetry.
+    pub otlp: Option<otlp::Settings>,
 }
 
 /// Watches until `stop`, then leaves everything as it is.
@@ -116,7 +124,7 @@ pub async fn run(
     audience: &mut impl Audience,
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    let Options { config, program, health, mut requests } = options;
+    let Options { config, program, health, mut requests, otlp } = options;
     let notifier = Notifier::from_environment();
     make_room();
     // One more: the self-test has a sandbox of its own.
@@ -129,6 +137,8 @@ pub async fn run(
         step: "opening the session",
         source: io::Error::other(error),
     })??;
+    let metrics = Arc::clone(session.metrics());
+    let exporter = otlp.map(|to| Exporter::start(to, session.outlets(), &metrics)).transpose()?;
     health.attach(Arc::clone(session.metrics()), session.watch().turned());
     health.enter(Stage::Searching);
     introduce(&session, audience);
@@ -172,6 +182,8 @@ pub async fn run(
         }
     }
     daemon.stop();
+    // Last, because it may wait for a collector.
+    drop(exporter);
     Ok(())
 }
 

@@ -261,5 +261,9 @@ fn keep_what_needs_a_restart(config: &mut Config, former: &Config) -> Vec<&'stat
         config.max_sandboxes = former.max_sandboxes;
         kept.push("limits.sandboxes");
     }
+    if config.otlp != former.otlp {
+        config.otlp = former.otlp.clone();
+        kept.push("otlp");
+    }
     kept
 }

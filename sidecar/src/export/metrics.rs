@@ -128,11 +128,16 @@ impl Metrics {
         &self.registry
     }
 
+    /// The scrape, still to be written in some format.
+    pub(super) fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The scrape, in text format 0.0.4.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to memory");
+        TextEncoder::new().encode(&self.gather(), &mut text).expect("writing to memory");
         String::from_utf8(text).expect("names and labels are our own")
     }
 
@@ -183,7 +188,7 @@ impl Metrics {
         self.reports_lost.inc();
     }
 
-    /// Messages handed to an output.
+    /// Messages handed to an output. `output`: `otlp`, `otlp_traces`, `otlp_metrics`, or the configured name of a target.
     #[must_use]
     pub fn queued<'a>(&self, output: impl Into<Value<'a>>) -> IntCounter {
         self.exports_queued.of([output.into()])

@@ -4,6 +4,7 @@ mod daemon;
 mod health;
 mod http;
 mod metrics;
+pub mod otlp;
 mod outgoing;
 pub mod registry;
 

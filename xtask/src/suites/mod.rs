@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::shell::{self, Ended, Failure, Outcome};
-use crate::{apt, artifacts, ebpf, places, tidy, vm};
+use crate::{apt, artifacts, ebpf, places, python, tidy, vm};
 pub(crate) use tally::Tally;
 
 /// A cold run of everything that takes longer has become a reason not to run it.
@@ -121,12 +121,16 @@ fn kernel(tally: &mut Tally, object: Option<&Path>) -> Outcome {
     apt::ensure(&["gcc", "git", "gzip", "libc6-dev", "python3", "tar"])?;
     // The command line's tests start a server of their own.
     apt::ensure_without_service("prometheus")?;
+    // A receiver for OTLP, and a certificate for it.
+    apt::ensure(&["openssl"])?;
+    let python = python::with_otlp()?;
     let programs = artifacts::products()?;
     let mut broken = Vec::new();
     for name in ["kernel", "gate", "cli"] {
         println!("---- {name}");
         let mut command = Command::new(artifacts::find(&programs, name)?);
         command.current_dir(places::repository().join("tests"));
+        command.env("PICKET_PYTHON", &python);
         command.env("PICKET_BIN", artifacts::find(&programs, "picket")?);
         if let Some(object) = object {
             command.env("PICKET_BPF_OBJECT", object);

@@ -121,6 +121,12 @@ fn values_that_mean_nothing_are_refused() {
         ("no sandbox", "limits: { sandboxes: 0 }"),
         ("too many sandboxes", "limits: { sandboxes: 1025 }"),
         ("number in words", "limits: { sandboxes: many }"),
+        ("no endpoint", "otlp: { protocol: grpc }"),
+        ("endpoint without scheme", "otlp: { endpoint: 'collector:4317' }"),
+        ("password in an endpoint", "otlp: { endpoint: 'http://me:secret@collector' }"),
+        ("path for gRPC", "otlp: { endpoint: 'http://collector/v1', protocol: grpc }"),
+        ("unknown protocol", "otlp: { endpoint: 'http://collector', protocol: http/json }"),
+        ("too often", "otlp: { endpoint: 'http://collector', interval: 10ms }"),
     ]));
     cases.extend(rules(&[
         ("unknown mode", "  - { cgroup: /a, manifest: p.yaml, mode: enforced }"),

@@ -28,6 +28,7 @@ fn the_schema_has_the_keys_that_the_reader_has() {
     assert_eq!(inner("metrics"), validate::keys::<schema::Metrics>());
     assert_eq!(inner("api"), validate::keys::<schema::Api>());
     assert_eq!(inner("limits"), validate::keys::<schema::Limits>());
+    assert_eq!(inner("otlp"), validate::keys::<schema::Otlp>());
     let rule = &SCHEMA["properties"]["sandboxes"]["items"];
     assert_eq!(validate::properties(rule), validate::keys::<schema::Sandbox>());
 }

@@ -7,7 +7,12 @@ use picket_engine::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{clock, export::{Metrics, SeriesBudget}, probe::Tier, watch::Report};
+use crate::{
+    clock,
+    export::{Metrics, SeriesBudget},
+    probe::Tier,
+    watch::Report,
+};
 
 const SANDBOX: SandboxId = SandboxId { slot: 3, generation: 1 };
 const FILE: FileId = FileId { device: 1, inode: 2 };
@@ -40,9 +45,7 @@ fn reports(fact: Fact) -> Vec<Report> {
     engine.handle(Input::Event { sandbox: SANDBOX, order, process, fact }, &mut effects);
     let report = |effect| match effect {
         Effect::Finding(finding) => Some(Report::Finding(finding)),
-        Effect::Contain(contain) => {
-            Some(Report::Deciding { contain, decided: at, dry_run: false })
-        }
+        Effect::Contain(contain) => Some(Report::Deciding { contain, decided: at, dry_run: false }),
         _ => None,
     };
     effects.into_iter().filter_map(report).collect()
@@ -59,7 +62,7 @@ fn closed(incident: u32) -> Report {
 }
 
 /// Counters of an output: handed over, and found the queue full.
-fn counted(metrics: &Metrics, output: &str) -> (u64, u64) {
+fn counted(metrics: &Metrics, output: &'static str) -> (u64, u64) {
     (metrics.queued(output).get(), metrics.exported(output, Fate::Dropped).get())
 }
 

@@ -313,7 +313,7 @@ pub mod label {
     /// One of the two ring buffers.
     pub const RING: Label = Label("ring");
 
-    /// One of Picket's outputs, `otlp`, or the configured name of an alert target.
+    /// One of Picket's outputs, `otlp`, `otlp_traces`, `otlp_metrics`, or the configured name of an alert target.
     pub const OUTPUT: Label = Label("output");
 
     /// Version of Picket.
@@ -442,6 +442,9 @@ pub mod attribute {
     /// Random number of this start.
     pub const INSTANCE: Attribute = Attribute("service.instance.id");
 
+    /// The node's name, as OpenTelemetry calls hosts.
+    pub const HOST: Attribute = Attribute("host.name");
+
     /// All of them.
     pub const ALL: &[Attribute] = &[
         PLUGIN,
@@ -473,6 +476,7 @@ pub mod attribute {
         PICKET_VERSION,
         SERVICE,
         INSTANCE,
+        HOST,
     ];
 }
 
