@@ -4,6 +4,7 @@
 //! [`manifest`] declares (`picket-engine`), and stops it through the [`supervisor`] when they differ. [`watch`] is the
 //! one loop that joins them; [`export`] is the only way out of the node, [`api`] the way to ask a running daemon. `docs/architecture.md` is the map.
 
+pub mod alerts;
 pub mod api;
 pub mod cli;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! `picket run`: sandboxes that others start are found, watched, contained and left alone.
 
+mod alerts;
 mod api;
 mod exports;
 mod metrics;

@@ -54,7 +54,8 @@ fn check(path: &Path, output: Output) -> io::Result<exit::Exit> {
     warn(&config, output)?;
     if output == Output::Human {
         let rules = config.sandboxes.len();
-        let manifests: std::collections::BTreeSet<_> = config.files().skip(1).collect();
+        let manifests: std::collections::BTreeSet<_> =
+            config.sandboxes.iter().map(|rule| &rule.manifest_path).collect();
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (rules, manifests) = (count(rules, "rule"), count(manifests.len(), "manifest"));
         writeln!(io::stdout(), "{}: good, {rules} and {manifests}", path.display())?;

@@ -1,5 +1,6 @@
 //! The command line: what each subcommand does is in the file of its name.
 
+mod alerts;
 mod completions;
 mod config;
 mod demo;
@@ -59,6 +60,8 @@ enum Command {
     Mode(mode::Arguments),
     /// Has a running daemon read its configuration again.
     Reload(reload::Arguments),
+    /// Shows what was not told yet of incidents, has it tried again, and tests who is told.
+    Alerts(alerts::Arguments),
     /// Decides again what was recorded with `exec --record`, and compares.
     Replay(replay::Arguments),
     /// Says what another manifest would have found and done in a recorded run.
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(arguments).into(),
         Command::Mode(arguments) => mode::run(arguments).into(),
         Command::Reload(arguments) => reload::run(arguments).into(),
+        Command::Alerts(arguments) => alerts::run(&arguments).into(),
         Command::Replay(arguments) => replay::run(&arguments).into(),
         Command::Simulate(arguments) => simulate::run(&arguments).into(),
         Command::Doctor(arguments) => doctor::run(&arguments).into(),

@@ -11,7 +11,7 @@ use std::{
 use picket_engine::{Mode, Pattern};
 
 use super::{
-    Api, Rule, group,
+    Alerts, Api, Rule, alerts, group,
     manifests::Manifests,
     schema::{self, Document},
 };
@@ -45,6 +45,7 @@ pub(super) struct Checked {
     pub(super) api: Api,
     pub(super) max_sandboxes: u32,
     pub(super) otlp: Option<Written>,
+    pub(super) alerts: Option<Alerts>,
     pub(super) sandboxes: Vec<Rule>,
     pub(super) warnings: Vec<Fault>,
 }
@@ -73,12 +74,16 @@ pub(super) fn check(
     });
     let otlp = document.otlp.as_ref().and_then(|otlp| super::otlp::check(path, otlp, &mut faults));
     let sandboxes = sandboxes(&document.sandboxes, manifests, &mut faults);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let alerts = document.alerts.as_ref();
+    let alerts =
+        alerts.and_then(|written| alerts::check(written, directory, &mut faults, &mut warnings));
     if !faults.is_empty() {
         return Err(faults.into_inner());
     }
     let max_sandboxes = max_sandboxes.unwrap_or(SANDBOXES);
     let series = series.unwrap_or(SeriesBudget::DEFAULT);
-    Ok(Checked { node, metrics, series, api, max_sandboxes, otlp, sandboxes, warnings })
+    Ok(Checked { node, metrics, series, api, max_sandboxes, otlp, alerts, sandboxes, warnings })
 }
 
 fn version(version: &Text, faults: &mut Faults) {

@@ -3,7 +3,7 @@
 use picket_engine::Mode;
 use serde_json::{Value, json};
 
-use super::check;
+use super::{alerts as alerting, check};
 use crate::{
     document::json_schema as shape,
     export::{OperatorWord, SeriesBudget},
@@ -30,6 +30,7 @@ pub(super) fn root() -> Value {
             ("api", api()),
             ("limits", limits()),
             ("otlp", super::otlp::json_schema()),
+            ("alerts", alerts()),
             ("sandboxes!", sandboxes()),
         ],
     )
@@ -78,6 +79,40 @@ fn limits() -> Value {
     let mut sandboxes = shape::number("Sandboxes watched at once.", 1..=check::MAX_SANDBOXES);
     sandboxes = shape::with(sandboxes, "default", json!(check::SANDBOXES));
     shape::object("Limits of the daemon.", [("sandboxes", sandboxes)])
+}
+
+fn alerts() -> Value {
+    let mut rate = shape::number(
+        "Messages a minute that a webhook is sent at most; what is more is summed up.",
+        1..=alerting::MAX_RATE,
+    );
+    rate = shape::with(rate, "default", json!(alerting::RATE));
+    let file = |what: &str| shape::text(what, ".+");
+    let target = shape::object(
+        "One that is told.",
+        [
+            ("name!", shape::text("What metrics and `picket alerts` call it.", alerting::NAME)),
+            ("type!", shape::word("What it understands.", alerting::KINDS)),
+            ("url!", shape::text("Where it is.", "https?://.+")),
+            ("secret_file", file("File of the secrets that a webhook is signed with.")),
+            ("bearer_file", file("File of a bearer token.")),
+            ("ca_file", file("File of certificates, PEM; no others are trusted then.")),
+            ("rate", rate),
+        ],
+    );
+    let mut targets = shape::list("Who is told of incidents.", &target);
+    targets = shape::with(targets, "minItems", json!(1));
+    targets = shape::with(targets, "maxItems", json!(alerting::MAX_TARGETS));
+    let outbox = shape::text("File of what is still to be said.", "/.*[^/]");
+    let patience = shape::duration("How long a message is tried: 1m to 30d.");
+    shape::object(
+        "Who is told of incidents.",
+        [
+            ("outbox", shape::with(outbox, "default", json!(alerting::OUTBOX))),
+            ("give_up_after", shape::with(patience, "default", json!("24h"))),
+            ("targets!", targets),
+        ],
+    )
 }
 
 fn sandboxes() -> Value {

@@ -10,6 +10,7 @@
 //!   (`plugin.digest`), as a warning otherwise.
 //! * Files that others may write are refused.
 
+mod alerts;
 mod check;
 mod error;
 mod group;
@@ -17,6 +18,7 @@ mod json_schema;
 mod manifests;
 mod otlp;
 mod schema;
+mod secret;
 mod show;
 
 use std::{
@@ -33,9 +35,11 @@ use crate::{
     export::{OperatorWord, Origin, SeriesBudget, otlp::Written},
     manifest::Manifest,
 };
+pub use alerts::{AlertTarget, Alerts, TargetKind};
 pub use error::ConfigError;
 pub use json_schema::json_schema;
 use schema::{CONFIGURATION, Document};
+pub use secret::Secret;
 
 /// A configuration that passed every check, with every manifest it names.
 #[derive(Clone, Debug)]
@@ -56,6 +60,8 @@ pub struct Config {
     pub max_sandboxes: u32,
     /// Where telemetry is sent, as far as the file says it.
     pub otlp: Option<Written>,
+    /// Who is told of incidents; `None`: nobody.
+    pub alerts: Option<Alerts>,
     /// What is watched, in the order of the file; at least one.
     pub sandboxes: Vec<Rule>,
     /// What is good enough to start with, but not what its author may think; one report a file.
@@ -125,6 +131,7 @@ fn judge(
                 api: checked.api,
                 max_sandboxes: checked.max_sandboxes,
                 otlp: checked.otlp,
+                alerts: checked.alerts,
                 sandboxes: checked.sandboxes,
                 warnings: own.into_iter().chain(manifests.warnings()).collect(),
             })
@@ -151,7 +158,9 @@ impl Config {
     /// Every file the configuration was made of, absolute, itself first; a manifest as often as it is named.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let manifests = self.sandboxes.iter().map(|rule| rule.manifest_path.as_path());
-        std::iter::once(self.path.as_path()).chain(manifests)
+        let targets = self.alerts.iter().flat_map(|alerts| &alerts.targets);
+        let secrets = targets.flat_map(AlertTarget::files);
+        std::iter::once(self.path.as_path()).chain(manifests).chain(secrets)
     }
 }
 

@@ -27,6 +27,12 @@ fn missing(field: &str) -> &'static str {
         "endpoint" => "name the collector, such as `endpoint: http://127.0.0.1:4318`",
         "cgroup" => "name the cgroups, from the cgroup2 mount on, such as `cgroup: /plugins/*`",
         "manifest" => "name the manifest's file, such as `manifest: manifests/plugin.yaml`",
+        "targets" => {
+            "name who is told: `targets: [{ name: oncall, type: alertmanager, url: \"http://127.0.0.1:9093\" }]`"
+        }
+        "name" => "give it a name, such as `name: oncall`: metrics and `picket alerts` call it so",
+        "type" => "write `type: alertmanager` or `type: webhook`",
+        "url" => "say where it is, such as `url: \"http://127.0.0.1:9093\"`",
         _ => "add it",
     }
 }
@@ -45,6 +51,7 @@ pub(super) struct Document {
     pub(super) limits: Limits,
     #[serde(default, deserialize_with = "given")]
     pub(super) otlp: Option<Otlp>,
+    pub(super) alerts: Option<Alerts>,
     pub(super) sandboxes: At<Vec<Sandbox>>,
 }
 
@@ -96,4 +103,31 @@ pub(super) struct Sandbox {
     pub(super) mode: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) setup: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Alerts {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) outbox: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) give_up_after: Option<Text>,
+    pub(super) targets: At<Vec<AlertTarget>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlertTarget {
+    pub(super) name: Text,
+    #[serde(rename = "type")]
+    pub(super) kind: Text,
+    pub(super) url: Text,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) secret_file: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) bearer_file: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) ca_file: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) rate: Option<Text>,
 }

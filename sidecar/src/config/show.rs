@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
-use super::{Config, Rule, check};
+use super::{AlertTarget, Alerts, Config, Rule, TargetKind, alerts, check};
 use crate::{document::quoted, export::SeriesBudget};
 
 /// Configuration, each default marked as one.
@@ -48,6 +48,9 @@ impl fmt::Display for Effective<'_> {
         let most = config.max_sandboxes;
         writeln!(f, "limits:\n  sandboxes: {most}{}", default(most == check::SANDBOXES))?;
         super::otlp::show(f, config.otlp.as_ref())?;
+        if let Some(alerts) = &config.alerts {
+            show_alerts(f, alerts)?;
+        }
         writeln!(f, "sandboxes:")?;
         config.sandboxes.iter().try_for_each(|rule| show_rule(f, rule))
     }
@@ -69,6 +72,42 @@ fn show_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
         None => writeln!(f, "    # mode: {}, as the manifest says", manifest.mode())?,
     }
     writeln!(f, "    setup: {}{}", duration(rule.setup), default(rule.setup == check::SETUP))
+}
+
+/// Files of secrets are named, and what is in them is not shown.
+fn show_alerts(f: &mut fmt::Formatter<'_>, alerts: &Alerts) -> fmt::Result {
+    let (outbox, patience) = (&alerts.outbox, alerts.give_up_after);
+    writeln!(
+        f,
+        "alerts:\n  outbox: {}{}",
+        path(outbox),
+        default(outbox == Path::new(alerts::OUTBOX))
+    )?;
+    writeln!(
+        f,
+        "  give_up_after: {}{}",
+        duration(patience),
+        default(patience == alerts::GIVE_UP_AFTER)
+    )?;
+    writeln!(f, "  targets:")?;
+    alerts.targets.iter().try_for_each(|target| show_target(f, target))
+}
+
+fn show_target(f: &mut fmt::Formatter<'_>, target: &AlertTarget) -> fmt::Result {
+    writeln!(f, "    - name: {}", quoted(target.name.as_str()))?;
+    writeln!(f, "      type: {}", target.kind.as_str())?;
+    writeln!(f, "      url: {}", quoted(&target.written_url))?;
+    if let TargetKind::Webhook { secrets, rate } = &target.kind {
+        writeln!(f, "      secret_file: {}", path(secrets.path()))?;
+        writeln!(f, "      rate: {rate}{}", default(*rate == alerts::RATE))?;
+    }
+    if let Some(bearer) = &target.bearer {
+        writeln!(f, "      bearer_file: {}", path(bearer.path()))?;
+    }
+    match &target.ca_file {
+        Some(ca) => writeln!(f, "      ca_file: {}", path(&ca.path)),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn path(path: &Path) -> String {

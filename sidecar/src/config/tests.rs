@@ -1,5 +1,6 @@
 //! Which configurations are accepted, and what they come to.
 
+mod alerts;
 mod refused;
 mod schema;
 

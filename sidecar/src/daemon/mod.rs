@@ -7,6 +7,7 @@
 //!
 //! The daemon owns no sandbox. It removes none, kills none when it ends, and thaws none ever.
 
+mod alerting;
 mod answer;
 mod discover;
 mod files;
@@ -46,6 +47,7 @@ use tokio::{
 use tree::Scope;
 
 use crate::{
+    alerts::{Alerts, OutboxError},
     config::Config,
     export::{
         DaemonMetrics, Health, Stage,
@@ -84,6 +86,9 @@ pub enum DaemonError {
     /// Telemetry cannot be sent.
     #[error(transparent)]
     Otlp(#[from] otlp::StartError),
+    /// What is to be said of incidents could not be kept.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// A thread or descriptor could not be made.
     #[error("{step}: {source}")]
     System {
@@ -127,6 +132,8 @@ pub async fn run(
     let Options { config, program, health, mut requests, otlp } = options;
     let notifier = Notifier::from_environment();
     make_room();
+    // Before the kernel side: a file that cannot be used is found while nothing depends on this Picket.
+    let outbox = alerting::open(&config).await?;
     // One more: the self-test has a sandbox of its own.
     let max_sandboxes = config.max_sandboxes.saturating_add(1);
     let (node, series) = (config.node(), config.series);
@@ -146,7 +153,9 @@ pub async fn run(
         step: "listening to the kernel programs' log",
         source: io::Error::other(error),
     })?;
-    let (mut daemon, mut ears) = Daemon::open(session, config, health, notifier, audience).await?;
+    let alerts = alerting::start(outbox, &config, &mut session)?;
+    let (mut daemon, mut ears) =
+        Daemon::open(session, config, alerts, health, notifier, audience).await?;
     let mut beat = interval(daemon.notifier.heartbeat().unwrap_or(BEAT).min(BEAT));
     let mut refresh = interval_at(Instant::now() + REFRESH, REFRESH);
     for timer in [&mut beat, &mut refresh] {
@@ -160,13 +169,17 @@ pub async fn run(
             report = reports.recv() => match report {
                 None | Some(Report::Broken { .. }) => {
                     daemon.health.enter(Stage::Blind);
+                    daemon.end_alerts().await;
                     return Err(DaemonError::Blind);
                 }
                 Some(report) => daemon.hear(&report),
             },
             discovery = ears.discoveries.recv() => match discovery {
                 Some(discovery) => daemon.discover(discovery),
-                None => return Err(DaemonError::Deaf),
+                None => {
+                    daemon.end_alerts().await;
+                    return Err(DaemonError::Deaf);
+                }
             },
             Some(request) = requests.recv() => daemon.answer(request),
             Some(()) = ears.changes.recv() => daemon.reload(None),
@@ -181,7 +194,7 @@ pub async fn run(
             }
         }
     }
-    daemon.stop();
+    daemon.stop().await;
     // Last, because it may wait for a collector.
     drop(exporter);
     Ok(())
@@ -196,6 +209,7 @@ struct Ears {
 /// Everything the task holds.
 struct Daemon<'a, A> {
     session: Session,
+    alerts: Option<Alerts>,
     rules: Rules,
     resolver: Resolver,
     sandboxes: Sandboxes,
@@ -215,6 +229,7 @@ impl<'a, A: Audience> Daemon<'a, A> {
     async fn open(
         session: Session,
         config: Config,
+        alerts: Option<Alerts>,
         health: Arc<Health>,
         notifier: Notifier,
         audience: &'a mut A,
@@ -248,6 +263,7 @@ impl<'a, A: Audience> Daemon<'a, A> {
         let daemon = Self {
             metrics: DaemonMetrics::register(session.metrics()),
             session,
+            alerts,
             rules,
             resolver,
             sandboxes: Sandboxes::default(),
@@ -264,9 +280,17 @@ impl<'a, A: Audience> Daemon<'a, A> {
         Ok((daemon, Ears { discoveries, changes }))
     }
 
-    fn stop(self) {
+    /// What was heard is written down before Picket ends.
+    async fn end_alerts(&mut self) {
+        if let Some(alerts) = self.alerts.take() {
+            alerts.end().await;
+        }
+    }
+
+    async fn stop(mut self) {
         self.health.enter(Stage::Stopping);
         self.notifier.stopping();
+        self.end_alerts().await;
         let Self { mut session, sandboxes, audience, .. } = self;
         for (id, watched) in sandboxes.watched {
             if watched.state == State::Frozen {

@@ -58,6 +58,9 @@ impl<A: Audience> Daemon<'_, A> {
         else {
             return;
         };
+        if let (Some(alerts), Some(watched)) = (&self.alerts, self.sandboxes.watched.get(&id)) {
+            alerts.place(id, watched.joined.cgroup());
+        }
         self.audience.name(id, &status.plugin);
         let text = format!("is {} ({})", status.cgroup.display(), status.mode.as_str());
         self.audience.note(id, "watched", &text);

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Audience, Daemon, Looked, Reloaded, RequestError, plural,
+    Audience, Daemon, Looked, Reloaded, RequestError, alerting, plural,
     rules::{Resolution, Rules},
 };
 use crate::{
@@ -143,6 +143,10 @@ impl<A: Audience> Daemon<'_, A> {
             tracing::warn!(keys = fixed.join(", "), "changed and needs a restart");
             self.audience.remark("restart_needed", &text);
         }
+        // Also when they are the same: a target that said 410 is asked again.
+        if let (Some(alerts), Some(now)) = (&self.alerts, &config.alerts) {
+            alerts.replace(now);
+        }
         for warning in &config.warnings {
             self.audience.remark("warning", &warning.to_string());
         }
@@ -235,7 +239,7 @@ fn is_same(one: &Config, other: &Config) -> bool {
     let manifests = |config: &Config| -> Vec<_> {
         config.sandboxes.iter().map(|rule| rule.manifest.digest()).collect()
     };
-    one.digest == other.digest && manifests(one) == manifests(other)
+    one.digest == other.digest && manifests(one) == manifests(other) && one.alerts == other.alerts
 }
 
 /// Puts the former values back and names them.
@@ -265,5 +269,6 @@ fn keep_what_needs_a_restart(config: &mut Config, former: &Config) -> Vec<&'stat
         config.otlp = former.otlp.clone();
         kept.push("otlp");
     }
+    alerting::keep_what_needs_a_restart(config, former, &mut kept);
     kept
 }

@@ -1,5 +1,6 @@
 //! The only way out of the node. Takes closed enums and numbers, never a string of the watched code.
 
+mod alerts;
 mod daemon;
 mod health;
 mod http;
@@ -8,6 +9,7 @@ pub mod otlp;
 mod outgoing;
 pub mod registry;
 
+pub use alerts::AlertMetrics;
 pub use daemon::{DaemonMetrics, ReloadOutcome};
 pub use health::{Health, Stage};
 pub use http::{ServeError, serve, serve_health};

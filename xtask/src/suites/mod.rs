@@ -121,17 +121,20 @@ fn kernel(tally: &mut Tally, object: Option<&Path>) -> Outcome {
     apt::ensure(&["gcc", "git", "gzip", "libc6-dev", "python3", "tar"])?;
     // The command line's tests start a server of their own.
     apt::ensure_without_service("prometheus")?;
-    // A receiver for OTLP, and a certificate for it.
+    apt::ensure_without_service("prometheus-alertmanager")?;
+    // Certificates of servers that tests start.
     apt::ensure(&["openssl"])?;
-    let python = python::with_otlp()?;
+    let otlp = python::venv("otlp", &python::OTLP)?;
+    let webhooks = python::venv("webhooks", &python::WEBHOOKS)?;
     let programs = artifacts::products()?;
     let mut broken = Vec::new();
     for name in ["kernel", "gate", "cli"] {
         println!("---- {name}");
         let mut command = Command::new(artifacts::find(&programs, name)?);
         command.current_dir(places::repository().join("tests"));
-        command.env("PICKET_PYTHON", &python);
+        command.env("PICKET_PYTHON", &otlp);
         command.env("PICKET_BIN", artifacts::find(&programs, "picket")?);
+        command.env("PICKET_WEBHOOKS_PYTHON", &webhooks);
         if let Some(object) = object {
             command.env("PICKET_BPF_OBJECT", object);
         }

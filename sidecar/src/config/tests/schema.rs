@@ -29,6 +29,9 @@ fn the_schema_has_the_keys_that_the_reader_has() {
     assert_eq!(inner("api"), validate::keys::<schema::Api>());
     assert_eq!(inner("limits"), validate::keys::<schema::Limits>());
     assert_eq!(inner("otlp"), validate::keys::<schema::Otlp>());
+    assert_eq!(inner("alerts"), validate::keys::<schema::Alerts>());
+    let target = &SCHEMA["properties"]["alerts"]["properties"]["targets"]["items"];
+    assert_eq!(validate::properties(target), validate::keys::<schema::AlertTarget>());
     let rule = &SCHEMA["properties"]["sandboxes"]["items"];
     assert_eq!(validate::properties(rule), validate::keys::<schema::Sandbox>());
 }

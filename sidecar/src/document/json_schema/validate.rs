@@ -40,6 +40,7 @@ fn judge(schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
             "minimum" => !value.is_number() || number(wanted) <= number(value),
             "maximum" => !value.is_number() || number(value) <= number(wanted),
             "minItems" => value.as_array().is_none_or(|items| number(wanted) <= items.len() as f64),
+            "maxItems" => value.as_array().is_none_or(|items| items.len() as f64 <= number(wanted)),
             "uniqueItems" => value.as_array().is_none_or(|items| {
                 items.iter().map(Value::to_string).collect::<BTreeSet<_>>().len() == items.len()
             }),

@@ -164,6 +164,12 @@ impl<const N: usize> Gauges<N> {
     pub(in crate::export) fn of(&self, values: [Value<'_>; N]) -> IntGauge {
         self.0.with_label_values(&values.map(Value::text))
     }
+
+    /// The one of these values is no more.
+    pub(in crate::export) fn remove(&self, values: [Value<'_>; N]) {
+        // Absent already: the same.
+        drop(self.0.remove_label_values(&values.map(Value::text)));
+    }
 }
 
 /// What a registry has to know of a family before it is there.

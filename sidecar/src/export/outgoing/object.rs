@@ -35,6 +35,12 @@ impl Object {
         self.pseudonym
     }
 
+    /// For tests of those who pass objects on.
+    #[cfg(test)]
+    pub(crate) fn unattended() -> Self {
+        Self::plain("telemetry", "unattended")
+    }
+
     /// Of what was done.
     pub(super) fn of(deed: &Deed, key: &Key) -> Self {
         match deed {

@@ -217,6 +217,34 @@ pub mod metric {
         [label::OUTCOME],
     );
 
+    /// Messages in the outbox that a target has not taken yet.
+    pub const ALERTS_PENDING: Metric<Gauge, 1> = Metric::new(
+        "picket_alerts_pending",
+        "Messages in the outbox that a target has not taken yet.",
+        [label::OUTPUT],
+    );
+
+    /// Messages in the outbox that were given up.
+    pub const ALERTS_DEAD: Metric<Gauge, 1> = Metric::new(
+        "picket_alerts_dead",
+        "Messages in the outbox that were given up.",
+        [label::OUTPUT],
+    );
+
+    /// 1 when a target took what it was sent last, or was sent nothing yet; 0 when not, or when it is disabled.
+    pub const ALERT_TARGET_UP: Metric<Gauge, 1> = Metric::new(
+        "picket_alert_target_up",
+        "1 when a target took what it was sent last, or was sent nothing yet; 0 when not, or when it is disabled.",
+        [label::OUTPUT],
+    );
+
+    /// 1 while messages are on disk before they are sent; 0 when they are kept in memory alone.
+    pub const ALERTS_OUTBOX_DURABLE: Metric<Gauge, 0> = Metric::new(
+        "picket_alerts_outbox_durable",
+        "1 while messages are on disk before they are sent; 0 when they are kept in memory alone.",
+        [],
+    );
+
     /// All of them.
     pub const ALL: &[Listed] = &[
         BUILD_INFO.listed(),
@@ -249,6 +277,10 @@ pub mod metric {
         CONFIG_LAST_RELOAD_SUCCESSFUL.listed(),
         CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS.listed(),
         CONFIG_RELOADS_TOTAL.listed(),
+        ALERTS_PENDING.listed(),
+        ALERTS_DEAD.listed(),
+        ALERT_TARGET_UP.listed(),
+        ALERTS_OUTBOX_DURABLE.listed(),
     ];
 }
 
@@ -589,6 +621,12 @@ pub mod key {
     /// Version of Picket.
     pub const PICKET_VERSION: Key = Key("picket_version");
 
+    /// Number of the incident's state, from 1.
+    pub const REVISION: Key = Key("revision");
+
+    /// Messages that were not sent because there were too many.
+    pub const SUPPRESSED: Key = Key("suppressed");
+
     /// All of them.
     pub const ALL: &[Key] = &[
         PLUGIN,
@@ -626,6 +664,8 @@ pub mod key {
         STARTED_AT,
         ENDED_AT,
         PICKET_VERSION,
+        REVISION,
+        SUPPRESSED,
     ];
 }
 
@@ -657,7 +697,7 @@ pub mod alert {
     /// How urgent it is, `warning` or `critical`.
     pub const SEVERITY: AlertLabel = AlertLabel("severity");
 
-    /// `PicketIncident`.
+    /// `PicketIncident`, or `PicketTest`.
     pub const ALERTNAME: AlertLabel = AlertLabel("alertname");
 
     /// All of them.
