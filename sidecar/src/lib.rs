@@ -14,6 +14,7 @@ pub mod decode;
 pub mod doctor;
 pub mod document;
 pub mod export;
+pub mod kubernetes;
 pub mod manifest;
 pub mod poll;
 pub mod probe;

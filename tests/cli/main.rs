@@ -31,6 +31,8 @@ mod help;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod manifests;
 #[cfg(test)]
 mod modes;

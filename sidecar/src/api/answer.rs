@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::{Reloaded, SandboxStatus, Status, Unwatched};
+use crate::{
+    daemon::{PassedOver, Reloaded, SandboxStatus, Status, Unwatched},
+    kubernetes::Workload,
+};
 
 /// Answer to `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,28 @@ pub(crate) struct StatusAnswer {
     pub(crate) refused: Option<String>,
     pub(crate) sandboxes: Vec<SandboxAnswer>,
     pub(crate) unwatched: Vec<UnwatchedAnswer>,
+    /// Containers of Kubernetes that nobody judges.
+    #[serde(default)]
+    pub(crate) passed_over: Vec<PassedOverAnswer>,
+}
+
+/// A container of Kubernetes that nobody judges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PassedOverAnswer {
+    pub(crate) why: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) pod: Option<String>,
+    pub(crate) container: Option<String>,
+    pub(crate) cgroup: String,
+}
+
+/// What a container of Kubernetes is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WorkloadAnswer {
+    pub(crate) namespace: String,
+    pub(crate) workload: String,
+    pub(crate) pod: String,
+    pub(crate) container: String,
 }
 
 /// A cgroup that should be watched and is not.
@@ -35,6 +60,9 @@ pub(crate) struct SandboxAnswer {
     pub(crate) cgroup: String,
     pub(crate) manifest: String,
     pub(crate) other_root: bool,
+    /// `None`: it is no container of Kubernetes.
+    #[serde(default)]
+    pub(crate) kubernetes: Option<WorkloadAnswer>,
 }
 
 /// Answer to a change of mode.
@@ -63,6 +91,7 @@ impl From<&Status> for StatusAnswer {
             refused: status.refused.clone(),
             sandboxes: status.sandboxes.iter().map(SandboxAnswer::from).collect(),
             unwatched: status.unwatched.iter().map(UnwatchedAnswer::from).collect(),
+            passed_over: status.passed_over.iter().map(PassedOverAnswer::from).collect(),
         }
     }
 }
@@ -78,7 +107,22 @@ impl From<&SandboxStatus> for SandboxAnswer {
             cgroup: text(&status.cgroup),
             manifest: text(&status.manifest),
             other_root: status.other_root,
+            kubernetes: status.workload.as_ref().map(WorkloadAnswer::from),
         }
+    }
+}
+
+impl From<&Workload> for WorkloadAnswer {
+    fn from(known: &Workload) -> Self {
+        let Workload { namespace, workload, pod, container } = known.clone();
+        Self { namespace, workload, pod, container }
+    }
+}
+
+impl From<&PassedOver> for PassedOverAnswer {
+    fn from(one: &PassedOver) -> Self {
+        let PassedOver { cgroup, namespace, pod, container, why } = one.clone();
+        Self { why: why.as_str().to_owned(), namespace, pod, container, cgroup: text(&cgroup) }
     }
 }
 

@@ -43,6 +43,7 @@ fn sandbox(sandbox: SandboxId, plugin: &str, mode: Mode) -> SandboxStatus {
         state: State::Running,
         findings: 0,
         other_root: false,
+        workload: None,
     }
 }
 
@@ -60,6 +61,7 @@ async fn answer(mut inbox: mpsc::Receiver<Request>, queue: usize, taps: mpsc::Se
             cgroup: PathBuf::from("/machine.slice/late"),
             reason: "no slot is free".to_owned(),
         }],
+        passed_over: Vec::new(),
     };
     let named = status.sandboxes.iter().map(|one| (one.sandbox, one.plugin.clone()));
     let (_named, names) = watch::channel(Arc::new(named.collect::<BTreeMap<_, _>>()));

@@ -241,6 +241,7 @@ fn sandbox_of(report: &Report) -> Option<SandboxId> {
     match report {
         Report::Running { sandbox }
         | Report::Found { sandbox }
+        | Report::Begun { sandbox }
         | Report::Closed { sandbox, .. }
         | Report::Forgotten { sandbox } => Some(*sandbox),
         Report::Finding(finding) => Some(finding.sandbox),

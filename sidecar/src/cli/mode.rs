@@ -108,6 +108,7 @@ mod tests {
             cgroup: text("/x"),
             manifest: text("/m.yaml"),
             other_root: false,
+            kubernetes: None,
         }
     }
 

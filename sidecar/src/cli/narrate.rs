@@ -178,7 +178,7 @@ impl Narrator {
                 contain.latency(*decided),
                 contain.latency(*confirmed),
             )),
-            Report::Closed { .. } | Report::Forgotten { .. } => None,
+            Report::Begun { .. } | Report::Closed { .. } | Report::Forgotten { .. } => None,
             Report::Broken { error } => Some(format!("picket: the watch loop ended: {error}")),
         }
     }
@@ -257,6 +257,10 @@ impl Narrator {
                 let (sandbox, plugin) = about(sandbox);
                 json!({ "event": "incident_closed", "sandbox": sandbox, "plugin": plugin,
                     "incident": incident.to_string() })
+            }
+            Report::Begun { sandbox } => {
+                let (sandbox, plugin) = about(sandbox);
+                json!({ "event": "begun", "sandbox": sandbox, "plugin": plugin })
             }
             Report::Forgotten { sandbox } => {
                 let (sandbox, plugin) = about(sandbox);

@@ -72,6 +72,7 @@ fn resolve(arguments: &Arguments, header: &Header) -> Result<Policy, String> {
         boot: header.clock.boot(),
         // Nothing is started: no file has to have its digest, and grants that were over then are not there.
         occasion: Occasion::Refresh,
+        elsewhere: false,
         names: &Names::default(),
     };
     Ok(manifest.resolve(&context).map_err(|error| error.to_string())?.policy)

@@ -6,16 +6,22 @@ use clap::Args;
 use hyper::Method;
 
 use super::{exit, reach, words};
-use crate::api::StatusAnswer;
+use crate::api::{PassedOverAnswer, StatusAnswer};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     question: reach::Question,
+    /// Lists the containers of Kubernetes that nobody judges, too.
+    #[arg(long)]
+    containers: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> exit::Exit {
-    arguments.question.ask(Method::GET, "/v1/status", page)
+    let Arguments { question, containers } = arguments;
+    question.ask(Method::GET, "/v1/status", |answer: &StatusAnswer, socket| {
+        page(answer, socket) + &not_judged(&answer.passed_over, containers)
+    })
 }
 
 fn page(status: &StatusAnswer, socket: &str) -> String {
@@ -44,11 +50,18 @@ fn page(status: &StatusAnswer, socket: &str) -> String {
         page.push_str("\nNo sandbox is watched at the moment.");
         return page;
     }
-    let heads = ["PLUGIN", "SANDBOX", "MODE", "STATE", "FINDINGS", "CGROUP"].map(str::to_owned);
+    let place = match status.sandboxes.iter().any(|one| one.kubernetes.is_some()) {
+        true => "CGROUP OR CONTAINER",
+        false => "CGROUP",
+    };
+    let heads = ["PLUGIN", "SANDBOX", "MODE", "STATE", "FINDINGS", place].map(str::to_owned);
     let rows = status.sandboxes.iter().map(|one| {
         let findings = one.findings.to_string();
-        [&one.plugin, &one.sandbox, &one.mode, &one.state, &findings, &one.cgroup]
-            .map(|cell| text(cell))
+        let place = match &one.kubernetes {
+            Some(names) => format!("{}/{}/{}", names.namespace, names.pod, names.container),
+            None => one.cgroup.clone(),
+        };
+        [&one.plugin, &one.sandbox, &one.mode, &one.state, &findings, &place].map(|cell| text(cell))
     });
     let table: Vec<[String; 6]> = std::iter::once(heads).chain(rows).collect();
     for row in &table {
@@ -66,6 +79,36 @@ fn page(status: &StatusAnswer, socket: &str) -> String {
     page
 }
 
+/// What there is to say about the containers that nobody judges; nothing where there is none.
+fn not_judged(containers: &[PassedOverAnswer], listed: bool) -> String {
+    if containers.is_empty() {
+        return String::new();
+    }
+    let unnamed = containers.iter().filter(|one| one.why == "unnamed").count();
+    let mut lines = format!(
+        "\n\nContainers that nobody judges: {} without a manifest, {unnamed} without a name",
+        containers.len() - unnamed
+    );
+    if !listed {
+        lines.push_str(" (`picket status --containers` lists them).");
+        return lines;
+    }
+    for one in containers {
+        let part = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".to_owned());
+        let names = format!(
+            "{}: {}/{}/{} in {}",
+            one.why,
+            part(&one.namespace),
+            part(&one.pod),
+            part(&one.container),
+            one.cgroup
+        );
+        write!(lines, "\n    {}", words::text(names.as_bytes()))
+            .expect("a String takes everything");
+    }
+    lines
+}
+
 fn aligned(row: &[String; 6], table: &[[String; 6]]) -> String {
     let cells = row.iter().enumerate().map(|(column, cell)| {
         let cells = table.iter().filter_map(|row| row.get(column));
@@ -78,7 +121,7 @@ fn aligned(row: &[String; 6], table: &[[String; 6]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{SandboxAnswer, UnwatchedAnswer};
+    use crate::api::{SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
 
     fn status(refused: Option<&str>, sandboxes: Vec<SandboxAnswer>) -> StatusAnswer {
         StatusAnswer {
@@ -88,6 +131,7 @@ mod tests {
             refused: refused.map(str::to_owned),
             sandboxes,
             unwatched: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -101,6 +145,7 @@ mod tests {
             cgroup: cgroup.to_owned(),
             manifest: "/etc/picket/m.yaml".to_owned(),
             other_root: cgroup.contains("bad"),
+            kubernetes: None,
         }
     }
 
@@ -111,6 +156,39 @@ mod tests {
             sandbox("a-long-plugin-name", "12.3", 1024, "/bad\u{1b}[2J"),
         ];
         insta::assert_snapshot!(page(&status(None, sandboxes), "/run/picket/picket.sock"));
+    }
+
+    #[test]
+    fn a_container_of_kubernetes_is_shown_by_its_names() {
+        let mut container = sandbox("web", "0.0", 0, "/kubepods/pod1/2");
+        let [namespace, workload, pod, name] = ["shop", "web", "web-0", "app"].map(str::to_owned);
+        container.kubernetes = Some(WorkloadAnswer { namespace, workload, pod, container: name });
+        let page = page(&status(None, vec![container]), "/run/picket/picket.sock");
+        assert!(page.contains("FINDINGS  CGROUP OR CONTAINER\n"), "{page}");
+        assert!(page.ends_with("  shop/web-0/app"), "{page}");
+    }
+
+    #[test]
+    fn containers_that_nobody_judges_are_counted_and_listed_on_request() {
+        let one = |why: &str, container: Option<&str>| PassedOverAnswer {
+            why: why.to_owned(),
+            namespace: Some("shop".to_owned()),
+            pod: Some("web-0".to_owned()),
+            container: container.map(str::to_owned),
+            cgroup: "/kubepods/x".to_owned(),
+        };
+        let containers = [one("unbound", Some("app")), one("unnamed", None)];
+        insta::assert_snapshot!(not_judged(&containers, false), @"
+
+        Containers that nobody judges: 1 without a manifest, 1 without a name (`picket status --containers` lists them).
+        ");
+        insta::assert_snapshot!(not_judged(&containers, true), @"
+
+        Containers that nobody judges: 1 without a manifest, 1 without a name
+            unbound: shop/web-0/app in /kubepods/x
+            unnamed: shop/web-0/? in /kubepods/x
+        ");
+        assert_eq!(not_judged(&[], true), "");
     }
 
     #[test]

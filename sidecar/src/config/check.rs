@@ -11,7 +11,7 @@ use std::{
 use picket_engine::{Mode, Pattern};
 
 use super::{
-    Alerts, Api, Rule, alerts, group,
+    Alerts, Api, Kubernetes, Meant, Rule, alerts, group, kubernetes,
     manifests::Manifests,
     schema::{self, Document},
 };
@@ -37,6 +37,9 @@ pub(super) const MAX_SETUP: Duration = Duration::from_secs(10 * 60);
 /// Where cgroup2 is usually mounted: people copy the whole path.
 const MOUNT: &str = "/sys/fs/cgroup";
 
+/// What to write when nothing would be watched.
+const WATCH: &str = "say what to watch: `sandboxes: [{ cgroup: /plugins/*, manifest: plugin.yaml }]`, or `kubernetes`";
+
 /// What the configuration says, and what to warn of.
 pub(super) struct Checked {
     pub(super) node: Option<OperatorWord>,
@@ -46,6 +49,7 @@ pub(super) struct Checked {
     pub(super) max_sandboxes: u32,
     pub(super) otlp: Option<Written>,
     pub(super) alerts: Option<Alerts>,
+    pub(super) kubernetes: Option<Kubernetes>,
     pub(super) sandboxes: Vec<Rule>,
     pub(super) warnings: Vec<Fault>,
 }
@@ -72,8 +76,20 @@ pub(super) fn check(
     let max_sandboxes = document.limits.sandboxes.as_ref().and_then(|text| {
         faults.take(text.position, values::number(&text.value, 1..=MAX_SANDBOXES))
     });
+    let mut sandboxes = match &document.sandboxes {
+        Some(written) => sandboxes(written, document.kubernetes.is_some(), manifests, &mut faults),
+        None => Vec::new(),
+    };
+    if document.sandboxes.is_none() && document.kubernetes.is_none() {
+        faults.add(Position::START, "nothing says what to watch", WATCH);
+    }
+    let kubernetes = document.kubernetes.as_ref().and_then(|written| {
+        let (kubernetes, bound) =
+            kubernetes::check(written, manifests, &mut faults, &mut warnings)?;
+        sandboxes.extend(bound);
+        Some(kubernetes)
+    });
     let otlp = document.otlp.as_ref().and_then(|otlp| super::otlp::check(path, otlp, &mut faults));
-    let sandboxes = sandboxes(&document.sandboxes, manifests, &mut faults);
     let directory = path.parent().unwrap_or(Path::new(""));
     let alerts = document.alerts.as_ref();
     let alerts =
@@ -83,7 +99,18 @@ pub(super) fn check(
     }
     let max_sandboxes = max_sandboxes.unwrap_or(SANDBOXES);
     let series = series.unwrap_or(SeriesBudget::DEFAULT);
-    Ok(Checked { node, metrics, series, api, max_sandboxes, otlp, alerts, sandboxes, warnings })
+    Ok(Checked {
+        node,
+        metrics,
+        series,
+        api,
+        max_sandboxes,
+        otlp,
+        alerts,
+        kubernetes,
+        sandboxes,
+        warnings,
+    })
 }
 
 fn version(version: &Text, faults: &mut Faults) {
@@ -196,15 +223,12 @@ fn group_number(text: &str) -> Result<u32, Fix> {
 
 fn sandboxes(
     written: &At<Vec<schema::Sandbox>>,
+    may_be_empty: bool,
     manifests: &mut Manifests,
     faults: &mut Faults,
 ) -> Vec<Rule> {
-    if written.value.is_empty() {
-        faults.add(
-            written.position,
-            "no sandbox is named, so nothing would be watched",
-            "say what to watch: `sandboxes: [{ cgroup: /plugins/*, manifest: plugin.yaml }]`",
-        );
+    if written.value.is_empty() && !may_be_empty {
+        faults.add(written.position, "no sandbox is named, so nothing would be watched", WATCH);
     }
     let mut earlier: Vec<At<Pattern>> = Vec::new();
     let mut rules = Vec::new();
@@ -229,7 +253,8 @@ fn sandboxes(
         let setup = setup(entry.setup.as_ref(), faults);
         if let (Some(cgroup), Some((manifest_path, manifest))) = (cgroup, manifest) {
             let position = entry.cgroup.position;
-            rules.push(Rule { cgroup, manifest, manifest_path, mode, setup, position });
+            let meant = Meant::Cgroup(cgroup);
+            rules.push(Rule { meant, manifest, manifest_path, mode, setup, position });
         }
     }
     rules

@@ -3,7 +3,7 @@
 use picket_engine::Mode;
 use serde_json::{Value, json};
 
-use super::{alerts as alerting, check};
+use super::{Scope, alerts as alerting, check, kubernetes};
 use crate::{
     document::json_schema as shape,
     export::{OperatorWord, SeriesBudget},
@@ -21,7 +21,7 @@ pub fn json_schema() -> String {
 }
 
 pub(super) fn root() -> Value {
-    shape::object(
+    let all = shape::object(
         "What `picket run` watches, and how it is asked.",
         [
             ("version!", shape::version("Version of this format.")),
@@ -31,8 +31,28 @@ pub(super) fn root() -> Value {
             ("limits", limits()),
             ("otlp", super::otlp::json_schema()),
             ("alerts", alerts()),
-            ("sandboxes!", sandboxes()),
+            ("kubernetes", kubernetes()),
+            ("sandboxes", sandboxes()),
         ],
+    );
+    let some =
+        json!({ "required": ["sandboxes"], "properties": { "sandboxes": { "minItems": 1 } } });
+    shape::with(all, "anyOf", json!([some, { "required": ["kubernetes"] }]))
+}
+
+fn kubernetes() -> Value {
+    let mut logs = shape::text("The kubelet's directory of logs, absolute.", "/.*");
+    logs = shape::with(logs, "default", json!(kubernetes::LOGS));
+    let scopes = [Scope::Node, Scope::Pod].map(Scope::as_str);
+    let mut scope = shape::word(
+        "Whose containers: all of this node's, or those of the pod that Picket itself runs in.",
+        scopes,
+    );
+    scope = shape::with(scope, "default", json!(kubernetes::SCOPE.as_str()));
+    let manifests = "Directory of manifests, relative to this file; each is called NAMESPACE_WORKLOAD_CONTAINER.yaml.";
+    shape::object(
+        "Containers of Kubernetes, and the manifests they are judged by.",
+        [("manifests!", shape::text(manifests, ".+")), ("logs", logs), ("scope", scope)],
     )
 }
 
@@ -135,7 +155,5 @@ fn sandboxes() -> Value {
             ("setup", setup),
         ],
     );
-    let mut rules = shape::list("What is watched.", &rule);
-    rules = shape::with(rules, "minItems", json!(1));
-    rules
+    shape::list("What is watched.", &rule)
 }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::check;
 use crate::{
-    document::{DocumentError, Faults, Report, Text},
+    document::{DocumentError, Faults, Fix, Report, Text},
     manifest::{self, Manifest},
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Manifests {
     /// What relative paths start from.
     directory: PathBuf,
     read: BTreeMap<PathBuf, Outcome>,
+    /// Directories that were listed.
+    listed: Vec<PathBuf>,
     refused: Vec<DocumentError>,
     warnings: Vec<Report>,
 }
@@ -35,7 +38,42 @@ impl Manifests {
     /// For the configuration at `path`.
     pub(super) fn new(path: &Path) -> Self {
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self { directory, read: BTreeMap::new(), refused: Vec::new(), warnings: Vec::new() }
+        Self {
+            directory,
+            read: BTreeMap::new(),
+            listed: Vec::new(),
+            refused: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The directory that `text` names, and what is in it in the order of the names; hidden files, which Kubernetes
+    /// swaps the others through, left out.
+    pub(super) fn list(
+        &mut self,
+        text: &Text,
+        faults: &mut Faults,
+    ) -> Option<(PathBuf, Vec<PathBuf>)> {
+        let directory = self.directory.join(&text.value);
+        self.listed.push(directory.clone());
+        let entries = fs::read_dir(&directory).and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
+        });
+        let mut entries = faults.take(
+            text.position,
+            entries.map_err(|cause| {
+                Fix::new(
+                    format!("the directory {} cannot be read: {cause}", directory.display()),
+                    "create the directory, or mount the ConfigMap with the manifests there",
+                )
+            }),
+        )?;
+        let is_hidden = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+        };
+        entries.retain(|path| !is_hidden(path));
+        entries.sort();
+        Some((super::absolute(&directory), entries))
     }
 
     /// The manifest that `text` names, with its absolute path; else its place in the configuration gets a fault.
@@ -100,9 +138,9 @@ impl Manifests {
         }
     }
 
-    /// Every file that was asked for.
+    /// Every file and directory that was asked for.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.read.keys().map(PathBuf::as_path)
+        self.read.keys().chain(&self.listed).map(PathBuf::as_path)
     }
 
     /// Manifests with faults, in the order they are named.

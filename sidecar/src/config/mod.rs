@@ -15,6 +15,7 @@ mod check;
 mod error;
 mod group;
 mod json_schema;
+mod kubernetes;
 mod manifests;
 mod otlp;
 mod schema;
@@ -33,6 +34,7 @@ use picket_engine::{Mode, Pattern};
 use crate::{
     document::{self, Digest, DocumentError, Position, Report},
     export::{OperatorWord, Origin, SeriesBudget, otlp::Written},
+    kubernetes::{Binding, workloads},
     manifest::Manifest,
 };
 pub use alerts::{AlertTarget, Alerts, TargetKind};
@@ -62,7 +64,9 @@ pub struct Config {
     pub otlp: Option<Written>,
     /// Who is told of incidents; `None`: nobody.
     pub alerts: Option<Alerts>,
-    /// What is watched, in the order of the file; at least one.
+    /// Where containers get their names and manifests from; `None`: this is no node of Kubernetes.
+    pub kubernetes: Option<Kubernetes>,
+    /// What is watched: cgroups in the order of the file, then containers in that of their manifests' names.
     pub sandboxes: Vec<Rule>,
     /// What is good enough to start with, but not what its author may think; one report a file.
     pub warnings: Vec<Report>,
@@ -77,11 +81,50 @@ pub struct Api {
     pub group: Option<u32>,
 }
 
+/// Where containers get their names and manifests from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// The directory of manifests, absolute; each is called after what it is meant for ([`Binding`]).
+    pub manifests: PathBuf,
+    /// The kubelet's directory of logs.
+    pub logs: PathBuf,
+    /// Whose containers.
+    pub scope: Scope,
+}
+
+/// Whose containers are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of this node's.
+    Node,
+    /// Those of the pod that Picket itself runs in.
+    Pod,
+}
+
+impl Scope {
+    /// As the configuration has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Pod => "pod",
+        }
+    }
+}
+
+/// Whom a rule means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// Cgroups, from the cgroup2 mount on.
+    Cgroup(Pattern),
+    /// Containers of Kubernetes.
+    Container(Binding),
+}
+
 /// Sandboxes, and the manifest they are judged by.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Which cgroups, from the cgroup2 mount on.
-    pub cgroup: Pattern,
+    /// Which.
+    pub meant: Meant,
     /// What they may do; shared by the rules that name the same file.
     pub manifest: Arc<Manifest>,
     /// The manifest's file, absolute.
@@ -90,7 +133,7 @@ pub struct Rule {
     pub mode: Option<Mode>,
     /// How long a cgroup that is found empty may be set up before it is judged without an exec.
     pub setup: Duration,
-    /// Where `cgroup` stands in the configuration.
+    /// Where `cgroup`, or the directory of manifests, stands in the configuration.
     pub position: Position,
 }
 
@@ -132,6 +175,7 @@ fn judge(
                 max_sandboxes: checked.max_sandboxes,
                 otlp: checked.otlp,
                 alerts: checked.alerts,
+                kubernetes: checked.kubernetes,
                 sandboxes: checked.sandboxes,
                 warnings: own.into_iter().chain(manifests.warnings()).collect(),
             })
@@ -152,15 +196,51 @@ impl Config {
 
     /// The first rule that means the cgroup, and its place in [`Config::sandboxes`].
     pub fn rule_for(&self, cgroup: &[u8]) -> Option<(usize, &Rule)> {
-        self.sandboxes.iter().enumerate().find(|(_, rule)| rule.cgroup.matches(cgroup))
+        self.sandboxes.iter().enumerate().find(
+            |(_, rule)| matches!(&rule.meant, Meant::Cgroup(pattern) if pattern.matches(cgroup)),
+        )
     }
 
-    /// Every file the configuration was made of, absolute, itself first; a manifest as often as it is named.
+    /// The place in [`Config::sandboxes`] of the manifest bound to a container, and what it is bound to: of several,
+    /// the one whose workload has the longest name.
+    pub fn rule_for_container(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+    ) -> Option<(usize, &Binding)> {
+        workloads(pod).into_iter().find_map(|workload| {
+            self.bindings().find(|(_, binding)| {
+                (&*binding.namespace, &*binding.workload, &*binding.container)
+                    == (namespace, workload, container)
+            })
+        })
+    }
+
+    /// Whether a manifest is bound to some container of the pod.
+    pub fn binds_pod(&self, namespace: &str, pod: &str) -> bool {
+        let candidates = workloads(pod);
+        self.bindings().any(|(_, binding)| {
+            binding.namespace == namespace && candidates.contains(&&*binding.workload)
+        })
+    }
+
+    /// Every binding with the place of its rule.
+    pub fn bindings(&self) -> impl Iterator<Item = (usize, &Binding)> {
+        self.sandboxes.iter().enumerate().filter_map(|(index, rule)| match &rule.meant {
+            Meant::Container(binding) => Some((index, binding)),
+            Meant::Cgroup(_) => None,
+        })
+    }
+
+    /// Every file the configuration was made of, absolute, itself first; a manifest as often as it is named. The
+    /// directory of manifests is among them: what is new there counts, too.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let manifests = self.sandboxes.iter().map(|rule| rule.manifest_path.as_path());
         let targets = self.alerts.iter().flat_map(|alerts| &alerts.targets);
         let secrets = targets.flat_map(AlertTarget::files);
-        std::iter::once(self.path.as_path()).chain(manifests).chain(secrets)
+        let directory = self.kubernetes.as_ref().map(|kubernetes| kubernetes.manifests.as_path());
+        std::iter::once(self.path.as_path()).chain(manifests).chain(directory).chain(secrets)
     }
 }
 

@@ -21,11 +21,11 @@ const START_WITH: &str =
 fn missing(field: &str) -> &'static str {
     match field {
         "version" => "write `version: 1`",
-        "sandboxes" => {
-            "say what to watch: `sandboxes: [{ cgroup: /plugins/*, manifest: plugin.yaml }]`"
-        }
         "endpoint" => "name the collector, such as `endpoint: http://127.0.0.1:4318`",
         "cgroup" => "name the cgroups, from the cgroup2 mount on, such as `cgroup: /plugins/*`",
+        "manifests" => {
+            "name the directory of the manifests, such as `manifests: /etc/picket/manifests`"
+        }
         "manifest" => "name the manifest's file, such as `manifest: manifests/plugin.yaml`",
         "targets" => {
             "name who is told: `targets: [{ name: oncall, type: alertmanager, url: \"http://127.0.0.1:9093\" }]`"
@@ -52,7 +52,10 @@ pub(super) struct Document {
     #[serde(default, deserialize_with = "given")]
     pub(super) otlp: Option<Otlp>,
     pub(super) alerts: Option<Alerts>,
-    pub(super) sandboxes: At<Vec<Sandbox>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) kubernetes: Option<Kubernetes>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) sandboxes: Option<At<Vec<Sandbox>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -130,4 +133,14 @@ pub(super) struct AlertTarget {
     pub(super) ca_file: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) rate: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kubernetes {
+    pub(super) manifests: Text,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) logs: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) scope: Option<Text>,
 }

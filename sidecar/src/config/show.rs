@@ -2,7 +2,9 @@
 
 use std::{fmt, path::Path, time::Duration};
 
-use super::{AlertTarget, Alerts, Config, Rule, TargetKind, alerts, check};
+use super::{
+    AlertTarget, Alerts, Config, Kubernetes, Meant, Rule, TargetKind, alerts, check, kubernetes,
+};
 use crate::{document::quoted, export::SeriesBudget};
 
 /// Configuration, each default marked as one.
@@ -51,21 +53,46 @@ impl fmt::Display for Effective<'_> {
         if let Some(alerts) = &config.alerts {
             show_alerts(f, alerts)?;
         }
-        writeln!(f, "sandboxes:")?;
-        config.sandboxes.iter().try_for_each(|rule| show_rule(f, rule))
+        if let Some(kubernetes) = &config.kubernetes {
+            show_kubernetes(f, kubernetes, &config.sandboxes)?;
+        }
+        let by_cgroup = |rule: &Rule| matches!(rule.meant, Meant::Cgroup(_));
+        if config.sandboxes.iter().any(by_cgroup) {
+            writeln!(f, "sandboxes:")?;
+        }
+        config.sandboxes.iter().try_for_each(|rule| match &rule.meant {
+            Meant::Cgroup(pattern) => show_rule(f, &pattern.to_string(), rule),
+            Meant::Container(_) => Ok(()),
+        })
     }
 }
 
-fn show_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
-    writeln!(f, "  - cgroup: {}", quoted(&rule.cgroup.to_string()))?;
+fn show_kubernetes(
+    f: &mut fmt::Formatter<'_>,
+    kubernetes: &Kubernetes,
+    rules: &[Rule],
+) -> fmt::Result {
+    let Kubernetes { manifests, logs, scope } = kubernetes;
+    writeln!(f, "kubernetes:\n  manifests: {}", path(manifests))?;
+    for rule in rules {
+        if let Meant::Container(binding) = &rule.meant {
+            writeln!(f, "    # {binding}: {}, {}", plugin(rule), rule.manifest.mode())?;
+        }
+    }
+    writeln!(f, "  logs: {}{}", path(logs), default(logs == Path::new(kubernetes::LOGS)))?;
+    writeln!(f, "  scope: {}{}", scope.as_str(), default(*scope == kubernetes::SCOPE))
+}
+
+/// Name, version and digest.
+fn plugin(rule: &Rule) -> String {
+    let manifest = &rule.manifest;
+    format!("{} {}, {}", manifest.plugin_name(), manifest.plugin_version(), manifest.digest())
+}
+
+fn show_rule(f: &mut fmt::Formatter<'_>, cgroup: &str, rule: &Rule) -> fmt::Result {
+    writeln!(f, "  - cgroup: {}", quoted(cgroup))?;
     let (manifest, name) = (&rule.manifest, path(&rule.manifest_path));
-    writeln!(
-        f,
-        "    # {} {}, {}",
-        manifest.plugin_name(),
-        manifest.plugin_version(),
-        manifest.digest()
-    )?;
+    writeln!(f, "    # {}", plugin(rule))?;
     writeln!(f, "    manifest: {name}")?;
     match rule.mode {
         Some(mode) => writeln!(f, "    mode: {mode}")?,

@@ -116,6 +116,79 @@ sandboxes: [{ cgroup: /a, manifest: p.yaml }]
     insta::assert_snapshot!(warnings.join("\n\n").replace(&directory, ""));
 }
 
+const KUBERNETES: &str = "version: 1\nkubernetes: { manifests: m }\n";
+
+#[test]
+fn manifests_are_bound_to_containers_by_the_names_of_their_files() {
+    let files = Files::new(&[
+        ("picket.yaml", KUBERNETES),
+        ("m/shop_web_app.yaml", PLUGIN),
+        ("m/shop_web-0_app.yaml", PLUGIN),
+        ("m/..data", "swapped through this, and no manifest"),
+    ]);
+    let config = files.load().unwrap();
+    let kubernetes = config.kubernetes.as_ref().unwrap();
+    assert_eq!((kubernetes.logs.to_str(), kubernetes.scope), (Some("/var/log"), Scope::Node));
+    let bound = |namespace, pod, container| {
+        let (index, binding) = config.rule_for_container(namespace, pod, container)?;
+        assert_eq!(config.sandboxes[index].meant, Meant::Container(binding.clone()));
+        Some(binding.workload.as_str())
+    };
+    assert_eq!(bound("shop", "web", "app"), Some("web"));
+    assert_eq!(bound("shop", "web-5d4f8c7b9-x7k2p", "app"), Some("web"));
+    // The longest name wins.
+    assert_eq!(bound("shop", "web-0", "app"), Some("web-0"));
+    assert_eq!(bound("shop", "web-1", "app"), Some("web"));
+    for none in [("test", "web", "app"), ("shop", "web", "proxy"), ("shop", "webs", "app")] {
+        assert_eq!(bound(none.0, none.1, none.2), None);
+    }
+    assert!(config.binds_pod("shop", "web-7") && !config.binds_pod("test", "web-7"));
+    assert!(config.rule_for(b"/kubepods").is_none());
+    let names = ["picket.yaml", "m/shop_web-0_app.yaml", "m/shop_web_app.yaml", "m"];
+    assert_eq!(config.files().collect::<Vec<_>>(), names.map(|name| files.path(name)));
+}
+
+#[test]
+fn a_directory_without_manifests_is_warned_of_and_one_that_is_not_there_refused() {
+    let files = Files::new(&[("picket.yaml", KUBERNETES), ("m/.keep", "")]);
+    let warnings = files.load().unwrap().warnings;
+    assert!(warnings[0].to_string().contains("warning (no-manifests)"), "{warnings:?}");
+    let nowhere = Files::new(&[("picket.yaml", KUBERNETES)]);
+    let complaint = nowhere.complaint();
+    assert!(
+        complaint.starts_with("picket.yaml:2:26: the directory m cannot be read"),
+        "{complaint}"
+    );
+    // A change there may be the correction.
+    let error = nowhere.load().unwrap_err();
+    assert!(error.files().any(|file| file == nowhere.path("m")));
+}
+
+#[test]
+fn a_bad_file_among_the_manifests_refuses_all_of_it() {
+    let files = Files::new(&[
+        ("picket.yaml", KUBERNETES),
+        ("m/shop_web_app.yaml", PLUGIN),
+        ("m/shop_mail_app.yaml", "version: 1\nplugin: { name: p }\n"),
+        ("m/README", ""),
+        ("m/Shop_web_app.yaml", PLUGIN),
+    ]);
+    insta::assert_snapshot!(files.complaint());
+}
+
+#[test]
+fn what_is_shown_of_kubernetes_is_the_same_configuration_again() {
+    let files = Files::new(&[("picket.yaml", KUBERNETES), ("m/shop_web_app.yaml", PLUGIN)]);
+    let shown = files.load().unwrap().effective().to_string();
+    let again = Files::new(&[("picket.yaml", &shown)]);
+    let config = again.load().unwrap();
+    let first = |shown: &str| shown.split_once('\n').unwrap().1.to_owned();
+    assert_eq!(first(&config.effective().to_string()), first(&shown));
+    let directory = format!("{}/", files.0.path().display());
+    let section = shown.split_once("kubernetes:").unwrap().1.replace(&directory, "/etc/picket/");
+    insta::assert_snapshot!(section);
+}
+
 #[test]
 fn what_is_shown_is_the_same_configuration_again() {
     let text = "version: 1

@@ -37,13 +37,14 @@ impl<A: Audience> Daemon<'_, A> {
             refused: self.reloads.refused.clone(),
             sandboxes: self.sandboxes.status(&self.rules),
             unwatched: self.sandboxes.unwatched(),
+            passed_over: self.sandboxes.containers.passed_over().cloned().collect(),
         }
     }
 
     fn set_mode(&mut self, id: SandboxId, mode: Mode) -> Result<SandboxStatus, RequestError> {
         let unknown = || RequestError::Unknown(id);
         let watched = self.sandboxes.watched.get_mut(&id).ok_or_else(unknown)?;
-        let policy = self.rules.policy(watched.rule, Some(mode)).map_err(RequestError::Refused)?;
+        let policy = watched.policy(&self.rules, Some(mode)).map_err(RequestError::Refused)?;
         let judged = self.session.rejudge(&mut watched.joined, &policy);
         judged.map_err(|error| RequestError::Refused(error.to_string()))?;
         watched.mode = Some(mode);

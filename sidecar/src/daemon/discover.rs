@@ -12,7 +12,10 @@ use std::{
 use picket_engine::{KernelTime, Pattern};
 use tokio::sync::mpsc as news;
 
-use super::tree::{Change, Scope, Tree};
+use super::{
+    kubelet::Kubelet,
+    tree::{Change, Scope, Tree},
+};
 use crate::{clock, poll};
 
 /// A safety net for what was not told: the whole tree is walked again this often.
@@ -32,6 +35,8 @@ pub(super) enum Discovery {
     },
     /// It is not, or is not meant any more.
     Gone { path: PathBuf },
+    /// The kubelet has written names that were not there.
+    Named,
     /// Everything that was there has been said.
     Walked {
         /// How often other patterns had been asked for by then.
@@ -48,12 +53,15 @@ pub(super) struct Discoverer {
 }
 
 impl Discoverer {
-    pub(super) fn start(scope: Scope) -> io::Result<(Self, news::Receiver<Discovery>)> {
+    pub(super) fn start(
+        scope: Scope,
+        kubelet: Option<Kubelet>,
+    ) -> io::Result<(Self, news::Receiver<Discovery>)> {
         let (patterns, inbox) = mpsc::channel();
         let (woken, wake) = io::pipe()?;
         let (outbox, receiver) = news::channel(WAITING);
         let tree = Tree::new(scope)?;
-        let finder = Finder { tree, inbox, woken, outbox, asked: 0 };
+        let finder = Finder { tree, kubelet, inbox, woken, outbox, asked: 0 };
         thread::Builder::new().name("picket-discover".to_owned()).spawn(move || {
             if let Err(error) = finder.run() {
                 tracing::error!(%error, "discovery ended: new cgroups are not found any more");
@@ -75,6 +83,7 @@ impl Discoverer {
 
 struct Finder {
     tree: Tree,
+    kubelet: Option<Kubelet>,
     inbox: mpsc::Receiver<Arc<[Pattern]>>,
     woken: PipeReader,
     outbox: news::Sender<Discovery>,
@@ -90,11 +99,19 @@ impl Finder {
         let mut next = Instant::now() + RESCAN;
         while walked.is_ok() {
             let within = next.saturating_duration_since(Instant::now());
-            let descriptors = [self.tree.inotify().descriptor(), self.woken.as_raw_fd()];
+            // The kernel passes over a descriptor that is negative.
+            let names = self.kubelet.as_ref().map_or(-1, Kubelet::descriptor);
+            let descriptors = [self.tree.inotify().descriptor(), self.woken.as_raw_fd(), names];
             let mut entries = descriptors.map(|fd| poll::entry(fd, libc::POLLIN));
             poll::poll(&mut entries, within)?;
-            let [_, woken] = entries;
+            let [_, woken, _] = entries;
             if woken.revents != 0 && !self.obey()? {
+                return Ok(());
+            }
+            if let Some(kubelet) = &mut self.kubelet
+                && kubelet.follow()?
+                && self.say(Discovery::Named).is_err()
+            {
                 return Ok(());
             }
             let told = clock::now();
@@ -127,6 +144,9 @@ impl Finder {
     }
 
     fn walk(&mut self) -> Result<(), Over> {
+        if self.kubelet.as_mut().is_some_and(Kubelet::walk) {
+            self.say(Discovery::Named)?;
+        }
         let changes = self.tree.walk();
         self.tell(changes, None)?;
         self.say(Discovery::Walked { asked: self.asked })

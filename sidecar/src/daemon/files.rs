@@ -1,7 +1,7 @@
 //! Tells when one of the configuration's files may have changed.
 //!
 //! Their directories are watched, not the files: editors put a new file in place of the old one, and Kubernetes swaps
-//! a symbolic link beside them (`..data`).
+//! a symbolic link beside them (`..data`). Where one of them is a directory, whatever happens in it may matter.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,15 +89,24 @@ fn drain(mut woken: &PipeReader) -> io::Result<bool> {
 struct Eye {
     inotify: Inotify,
     names: BTreeMap<i32, BTreeSet<OsString>>,
+    /// Directories in which every name matters.
+    whole: BTreeSet<i32>,
 }
 
 impl Eye {
     fn open(files: &BTreeSet<PathBuf>) -> io::Result<Self> {
         let inotify = Inotify::new()?;
         let mut names: BTreeMap<i32, BTreeSet<OsString>> = BTreeMap::new();
+        let mut whole = BTreeSet::new();
         let really = files.iter().filter_map(|file| file.canonicalize().ok());
         let all: BTreeSet<PathBuf> = files.iter().cloned().chain(really).collect();
         for file in &all {
+            if file.is_dir() {
+                match inotify.watch(file, changes()) {
+                    Ok(watch) => drop(whole.insert(watch)),
+                    Err(error) => complain(file, &error),
+                }
+            }
             let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
                 continue;
             };
@@ -106,12 +115,13 @@ impl Eye {
                 Err(error) => complain(directory, &error),
             }
         }
-        Ok(Self { inotify, names })
+        Ok(Self { inotify, names, whole })
     }
 
     fn has_changed(&self) -> io::Result<bool> {
         let events = self.inotify.read()?;
         Ok(events.iter().any(|event| match (&event.name, self.names.get(&event.watch)) {
+            _ if self.whole.contains(&event.watch) => true,
             (Some(name), Some(names)) => names.contains(name) || is_swap(name),
             // An overflow, or the directory itself is gone.
             _ => true,

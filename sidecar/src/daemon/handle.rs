@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use picket_engine::{Mode, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{probe::Tier, watch::Tap};
+use crate::{kubernetes::Workload, probe::Tier, watch::Tap};
 
 /// Requests that may wait for the daemon.
 const REQUESTS: usize = 64;
@@ -23,6 +23,43 @@ pub struct Status {
     pub sandboxes: Vec<SandboxStatus>,
     /// Every cgroup that the configuration means and that is not watched, in the order of their paths.
     pub unwatched: Vec<Unwatched>,
+    /// Every container of Kubernetes that is there and that nobody judges, in the order of their paths.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A container of Kubernetes that nobody judges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its path, from the cgroup2 mount on.
+    pub cgroup: PathBuf,
+    /// The namespace of its pod, if that is known.
+    pub namespace: Option<String>,
+    /// Its pod, if that is known.
+    pub pod: Option<String>,
+    /// Its name in the pod, if that is known.
+    pub container: Option<String>,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why nobody judges a container of Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// No manifest is bound to it.
+    Unbound,
+    /// Manifests are bound to its pod, and it has no name: the one that holds the pod's namespaces never has.
+    Unnamed,
+}
+
+impl Why {
+    /// One word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unbound => "unbound",
+            Self::Unnamed => "unnamed",
+        }
+    }
 }
 
 /// A cgroup that the configuration means and that is not watched.
@@ -53,6 +90,8 @@ pub struct SandboxStatus {
     pub findings: u64,
     /// A process in it sees another tree of files than the daemon, whose names the manifest's rules are looked up by.
     pub other_root: bool,
+    /// What it is called, if it is a container of Kubernetes.
+    pub workload: Option<Workload>,
 }
 
 /// What became of a sandbox.

@@ -9,10 +9,12 @@
 
 mod alerting;
 mod answer;
+mod containers;
 mod discover;
 mod files;
 mod handle;
 mod inotify;
+mod kubelet;
 mod news;
 mod notify;
 mod reload;
@@ -22,18 +24,21 @@ mod tree;
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
+use containers::InRoot;
 use discover::{Discoverer, Discovery};
 use files::FileWatch;
 pub use handle::{
-    Follower, Gone, Handle, Reloaded, Request, RequestError, SandboxStatus, State, Status,
-    Unwatched,
+    Follower, Gone, Handle, PassedOver, Reloaded, Request, RequestError, SandboxStatus, State,
+    Status, Unwatched, Why,
 };
+use kubelet::Kubelet;
 use notify::Notifier;
 use picket_engine::SandboxId;
 use reload::Reloads;
@@ -44,21 +49,25 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{Instant, MissedTickBehavior, interval, interval_at},
 };
-use tree::Scope;
+use tree::{Containers, Scope};
 
 use crate::{
     alerts::{Alerts, OutboxError},
-    config::Config,
+    config::{self, Config},
     export::{
         DaemonMetrics, Health, Stage,
         otlp::{self, Exporter},
     },
+    kubernetes,
     session::{Options as SessionOptions, Session, SessionError},
     watch::Report,
 };
 
 /// Names are looked up and protected files are looked at again this often.
 const REFRESH: Duration = Duration::from_secs(30);
+
+/// Looks into containers' roots that may wait for the daemon; their threads wait when it is full.
+const LOOKS: usize = 64;
 
 /// The loop turns at least this often.
 const BEAT: Duration = Duration::from_secs(1);
@@ -96,6 +105,25 @@ pub enum DaemonError {
         step: &'static str,
         /// Why it failed.
         source: io::Error,
+    },
+    /// Containers would have no names.
+    #[error(
+        "containers get their names from the kubelet's logs: {source}; mount the node's /var/log read-only, or write \
+         where it is as `kubernetes.logs`"
+    )]
+    NoNames {
+        /// Why they cannot be read.
+        source: io::Error,
+    },
+    /// Picket was to watch its own pod and is in none.
+    #[error(
+        "`kubernetes.scope: pod` and Picket itself is in the cgroup {}, which belongs to no pod; run it as a container \
+         of the pod with the node's cgroup2 file system mounted, or write `scope: node`",
+        own.display()
+    )]
+    NoPod {
+        /// The cgroup, from the mount on.
+        own: PathBuf,
     },
     /// Nothing is judged any more.
     #[error("the watch loop is gone: nothing is judged any more")]
@@ -181,6 +209,7 @@ pub async fn run(
                     return Err(DaemonError::Deaf);
                 }
             },
+            Some(looked) = ears.looks.recv() => daemon.take_look(looked),
             Some(request) = requests.recv() => daemon.answer(request),
             Some(()) = ears.changes.recv() => daemon.reload(None),
             read = finished(&mut daemon.reloads.reading) => daemon.take_read(read),
@@ -188,6 +217,7 @@ pub async fn run(
             _ = refresh.tick() => daemon.look_up(),
             _ = beat.tick() => {
                 log.flush();
+                daemon.tend_held();
                 if daemon.health.lives().is_ok() {
                     daemon.notifier.alive();
                 }
@@ -203,6 +233,7 @@ pub async fn run(
 /// What the daemon hears from its threads.
 struct Ears {
     discoveries: mpsc::Receiver<Discovery>,
+    looks: mpsc::Receiver<InRoot>,
     changes: mpsc::Receiver<()>,
 }
 
@@ -243,20 +274,29 @@ impl<'a, A: Audience> Daemon<'a, A> {
         };
         let rules = Rules { config, resolutions };
         let root = session.root();
+        let own = root
+            .own()
+            .map_err(failed("finding Picket's own cgroup"))?
+            .unwrap_or_else(|| "/".into());
+        let kubernetes = rules.config.kubernetes.as_ref();
+        let kubelet = kubernetes.map(|kubernetes| Kubelet::open(&kubernetes.logs)).transpose();
+        let kubelet = kubelet.map_err(|source| DaemonError::NoNames { source })?;
+        let names = kubelet.as_ref().map(Kubelet::known);
         let scope = Scope {
             patterns: rules.patterns(),
             home: Path::new("/")
                 .join(root.home().strip_prefix(root.mount()).unwrap_or(&root.home())),
-            own: root
-                .own()
-                .map_err(failed("finding Picket's own cgroup"))?
-                .unwrap_or_else(|| "/".into()),
+            containers: kubernetes
+                .map(|kubernetes| whose(kubernetes.scope, root.mount(), &own))
+                .transpose()?,
+            own,
             mount: root.mount().to_owned(),
         };
         let (files, changes) = FileWatch::start(rules.config.files().map(Path::to_owned).collect())
             .map_err(failed("watching the configuration's directories"))?;
         let (discoverer, discoveries) =
-            Discoverer::start(scope).map_err(failed("looking for cgroups"))?;
+            Discoverer::start(scope, kubelet).map_err(failed("looking for cgroups"))?;
+        let (outbox, looks) = mpsc::channel(LOOKS);
         for warning in &rules.config.warnings {
             audience.remark("warning", &warning.to_string());
         }
@@ -266,7 +306,7 @@ impl<'a, A: Audience> Daemon<'a, A> {
             alerts,
             rules,
             resolver,
-            sandboxes: Sandboxes::default(),
+            sandboxes: Sandboxes::of(names, outbox),
             audience,
             health,
             notifier,
@@ -277,7 +317,7 @@ impl<'a, A: Audience> Daemon<'a, A> {
             looking_up: None,
             ready: false,
         };
-        Ok((daemon, Ears { discoveries, changes }))
+        Ok((daemon, Ears { discoveries, looks, changes }))
     }
 
     /// What was heard is written down before Picket ends.
@@ -301,8 +341,25 @@ impl<'a, A: Audience> Daemon<'a, A> {
                 tracing::error!(%error, "leaving a sandbox");
             }
         }
+        for expected in sandboxes.containers.into_held() {
+            if let Err(error) = session.give_up(expected) {
+                tracing::error!(%error, "giving a container up");
+            }
+        }
         audience.remark("stopped", "nothing is watched any more");
     }
+}
+
+/// Whose containers are looked for.
+fn whose(scope: config::Scope, mount: &Path, own: &Path) -> Result<Containers, DaemonError> {
+    if scope == config::Scope::Node {
+        return Ok(Containers::All);
+    }
+    let no_pod = || DaemonError::NoPod { own: own.to_owned() };
+    let pod = kubernetes::own_pod(own).ok_or_else(no_pod)?;
+    let place = mount.join(pod.strip_prefix("/").unwrap_or(&pod));
+    let id = fs::metadata(place).map_err(|_| no_pod())?.ino();
+    Ok(Containers::Of { pod, id })
 }
 
 /// What a task on another thread came to.

@@ -3,18 +3,34 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use picket_engine::{KernelTime, SandboxId};
 
-use super::{Audience, Daemon, State, discover::Discovery, plural, sandboxes::Entry};
-use crate::{clock, export::Stage, watch::Report};
+use super::{
+    Audience, Daemon, State, Why, containers::InRoot, discover::Discovery, plural, sandboxes::Entry,
+};
+use crate::{
+    clock,
+    export::{ContainerState, Stage},
+    kubernetes::Workload,
+    watch::Report,
+};
 
 impl<A: Audience> Daemon<'_, A> {
     pub(super) fn discover(&mut self, discovery: Discovery) {
         match discovery {
             Discovery::Appeared { path, told } => self.enter(&path, told),
+            Discovery::Gone { path } if self.sandboxes.containers.ended(&path) => {
+                self.enter(&path, None);
+            }
             Discovery::Gone { path } => self.leave(&path),
+            Discovery::Named => {
+                for path in self.sandboxes.containers.nameless() {
+                    self.enter(&path, None);
+                }
+            }
             Discovery::Walked { asked } => {
                 self.retry();
                 if self.rules.has_unresolved() {
@@ -32,7 +48,8 @@ impl<A: Audience> Daemon<'_, A> {
         }
     }
 
-    fn enter(&mut self, path: &Path, told: Option<KernelTime>) {
+    pub(super) fn enter(&mut self, path: &Path, told: Option<KernelTime>) {
+        let ended = self.sandboxes.containers.has_ended(path);
         match self.sandboxes.enter(&mut self.session, &self.rules, path) {
             Entry::Watched(id) => {
                 if let Some(told) = told {
@@ -40,6 +57,15 @@ impl<A: Audience> Daemon<'_, A> {
                 }
                 self.reloads.added();
                 self.introduce(id);
+                if ended {
+                    // Once what it did has been judged.
+                    self.leave(path);
+                }
+            }
+            Entry::Expected => {
+                if let Some(told) = told {
+                    self.metrics.watched_after(clock::now().duration_since(told));
+                }
             }
             Entry::Nothing => {}
             Entry::Waits { news: false } => {}
@@ -49,7 +75,17 @@ impl<A: Audience> Daemon<'_, A> {
                 self.audience.remark("unwatched", &text);
             }
         }
+        self.count();
+    }
+
+    /// How many are not watched, and why.
+    pub(super) fn count(&self) {
         self.metrics.unwatched(self.sandboxes.waiting.len());
+        let containers = &self.sandboxes.containers;
+        let passed_over = |why| containers.passed_over().filter(|one| one.why == why).count();
+        self.metrics.containers(ContainerState::Held, containers.held());
+        self.metrics.containers(ContainerState::Unbound, passed_over(Why::Unbound));
+        self.metrics.containers(ContainerState::Unnamed, passed_over(Why::Unnamed));
     }
 
     fn introduce(&mut self, id: SandboxId) {
@@ -62,7 +98,13 @@ impl<A: Audience> Daemon<'_, A> {
             alerts.place(id, watched.joined.cgroup());
         }
         self.audience.name(id, &status.plugin);
-        let text = format!("is {} ({})", status.cgroup.display(), status.mode.as_str());
+        let mode = status.mode.as_str();
+        let text = match &status.workload {
+            Some(Workload { namespace, pod, container, .. }) => {
+                format!("is {namespace}/{pod}/{container} ({mode}) in {}", status.cgroup.display())
+            }
+            None => format!("is {} ({mode})", status.cgroup.display()),
+        };
         self.audience.note(id, "watched", &text);
         if status.state == State::Frozen {
             self.audience.note(id, "found_frozen", "was found frozen and stays so");
@@ -79,7 +121,7 @@ impl<A: Audience> Daemon<'_, A> {
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "leaving a sandbox"),
         }
-        self.metrics.unwatched(self.sandboxes.waiting.len());
+        self.count();
     }
 
     /// Tries those again that could not be watched.
@@ -90,7 +132,30 @@ impl<A: Audience> Daemon<'_, A> {
         }
     }
 
+    /// Passes over the containers that have been waited for long enough, and judges those that wait for nothing more.
+    pub(super) fn tend_held(&mut self) {
+        self.sandboxes.give_up_overdue(&mut self.session, &self.rules, Instant::now());
+        for path in self.sandboxes.containers.all_held() {
+            self.enter(&path, None);
+        }
+        self.count();
+    }
+
+    /// Somebody has looked into the root of a container.
+    pub(super) fn take_look(&mut self, looked: InRoot) {
+        let path = looked.path.clone();
+        if self.sandboxes.containers.looked(looked) {
+            self.enter(&path, None);
+        }
+    }
+
     pub(super) fn hear(&mut self, report: &Report) {
+        if let Report::Begun { sandbox } = report {
+            if let Some(path) = self.sandboxes.containers.begun(*sandbox) {
+                self.enter(&path, None);
+            }
+            return;
+        }
         let sees_other_files = self.sandboxes.book(&self.session, report);
         self.session.outlets().tell(report);
         self.audience.report(report);

@@ -12,12 +12,16 @@ use tokio::{
 };
 
 use super::{
-    Audience, Daemon, Looked, Reloaded, RequestError, alerting, plural,
+    Audience, Daemon, Looked, Reloaded, RequestError, alerting,
+    containers::{self, Meaning},
+    plural,
     rules::{Resolution, Rules},
+    sandboxes::Sandboxes,
 };
 use crate::{
-    config::{self, Config, Rule},
+    config::{self, Config},
     export::{ReloadOutcome, Subject},
+    kubernetes::Workload,
 };
 
 type Reply = oneshot::Sender<Result<Reloaded, RequestError>>;
@@ -153,21 +157,40 @@ impl<A: Audience> Daemon<'_, A> {
         let former = mem::replace(&mut self.rules, Rules { config: Arc::new(config), resolutions });
         let mut so_far = Reloaded::default();
         let mut meant_no_more = Vec::new();
-        for (id, watched) in &mut self.sandboxes.watched {
-            let bytes = watched.path.as_os_str().as_encoded_bytes();
-            let Some((index, rule)) = self.rules.config.rule_for(bytes) else {
+        let Sandboxes { watched: all, containers, .. } = &mut self.sandboxes;
+        for (id, watched) in all {
+            // A container keeps its names while it lives, also when the kubelet has removed its log.
+            let meant = match containers.meaning(&self.rules.config, &watched.path) {
+                Meaning::Rule(index, workload) => Some((index, workload)),
+                _ => watched.workload.as_ref().and_then(|known| {
+                    let Workload { namespace, pod, container, .. } = known;
+                    containers::bound(&self.rules.config, namespace, pod, container)
+                        .map(|(index, workload)| (index, Some(workload)))
+                }),
+            };
+            let Some((index, workload)) = meant else {
                 meant_no_more.push(watched.path.clone());
                 continue;
             };
+            let Some(rule) = self.rules.rule(index) else { continue };
+            watched.workload = workload;
+            let before = former.rule(watched.rule).map(|rule| rule.manifest.digest());
+            if before != Some(rule.manifest.digest())
+                && let Some(places) = &watched.places
+            {
+                let (wall, boot) = self.resolver.clocks();
+                watched.places = Some(rule.manifest.in_same_container(places, wall, boot));
+            }
             // What somebody asked for lasts until the configuration says something else than it did.
             if former.mode(watched.rule) != self.rules.mode(index) {
                 watched.mode = None;
             }
-            let subject = Subject::new(&rule.manifest, None);
-            let is_same = |former: &Rule| Subject::new(&former.manifest, None) == subject;
-            if !former.rule(watched.rule).is_some_and(is_same) {
+            let place = watched.workload.as_ref().map(Workload::place);
+            let subject = Subject::new(&rule.manifest, place);
+            if watched.named != subject {
                 self.audience.name(*id, subject.plugin.as_str());
                 self.session.rename(*id, &subject);
+                watched.named = subject;
             }
             watched.rule = index;
         }
@@ -176,19 +199,25 @@ impl<A: Audience> Daemon<'_, A> {
             so_far.removed += 1;
         }
         so_far.changed = self.rejudge();
+        let undecided = self.sandboxes.containers.undecided();
+        let containers: Vec<_> = undecided.into_iter().chain(meant_no_more).collect();
         let names = self.sandboxes.status(&self.rules).into_iter();
         self.names.send_replace(Arc::new(names.map(|one| (one.sandbox, one.plugin)).collect()));
         self.reloads.refused = None;
         self.metrics.reloaded(ReloadOutcome::Applied);
         let asked = self.discoverer.look_for(self.rules.patterns());
         self.reloads.settling = Some(Settling { asked, so_far });
+        // Discovery tells of cgroups that begin to match. A container matches whatever is bound to it.
+        for path in containers {
+            self.enter(&path, None);
+        }
     }
 
     /// Puts the policies in force as they are now; answers for how many that was another one.
     pub(super) fn rejudge(&mut self) -> usize {
         let mut changed = 0;
         for (id, watched) in &mut self.sandboxes.watched {
-            let Ok(policy) = self.rules.policy(watched.rule, watched.mode) else {
+            let Ok(policy) = watched.policy(&self.rules, watched.mode) else {
                 continue;
             };
             if policy == *watched.joined.policy() {
@@ -237,7 +266,8 @@ impl<A: Audience> Daemon<'_, A> {
 /// The same bytes everywhere.
 fn is_same(one: &Config, other: &Config) -> bool {
     let manifests = |config: &Config| -> Vec<_> {
-        config.sandboxes.iter().map(|rule| rule.manifest.digest()).collect()
+        let rules = config.sandboxes.iter();
+        rules.map(|rule| (rule.meant.clone(), rule.manifest.digest())).collect()
     };
     one.digest == other.digest && manifests(one) == manifests(other) && one.alerts == other.alerts
 }
@@ -270,5 +300,18 @@ fn keep_what_needs_a_restart(config: &mut Config, former: &Config) -> Vec<&'stat
         kept.push("otlp");
     }
     alerting::keep_what_needs_a_restart(config, former, &mut kept);
+    let fixed = |config: &Config| {
+        config.kubernetes.as_ref().map(|kubernetes| (kubernetes.logs.clone(), kubernetes.scope))
+    };
+    if fixed(config) != fixed(former) {
+        kept.push("kubernetes");
+        match (&mut config.kubernetes, &former.kubernetes) {
+            (Some(new), Some(former)) => {
+                new.logs = former.logs.clone();
+                new.scope = former.scope;
+            }
+            (new, former) => *new = former.clone(),
+        }
+    }
     kept
 }

@@ -9,7 +9,7 @@ use picket_engine::{KernelTime, Mode, Pattern, Policy};
 
 use crate::{
     clock,
-    config::{Config, Rule},
+    config::{Config, Meant, Rule},
     manifest::{Manifest, Names, Occasion, ResolveContext},
     probe::Slots,
 };
@@ -52,7 +52,11 @@ impl Rules {
     }
 
     pub(super) fn patterns(&self) -> Arc<[Pattern]> {
-        self.config.sandboxes.iter().map(|rule| rule.cgroup.clone()).collect()
+        let patterns = self.config.sandboxes.iter().filter_map(|rule| match &rule.meant {
+            Meant::Cgroup(pattern) => Some(pattern.clone()),
+            Meant::Container(_) => None,
+        });
+        patterns.collect()
     }
 
     pub(super) fn has_unresolved(&self) -> bool {
@@ -83,17 +87,21 @@ pub(super) struct Resolver {
 impl Resolver {
     /// Asks the system's resolver, which may take as long as that takes. `former`: the resolutions in force.
     pub(super) fn resolve(&self, config: &Config, former: &[Resolution]) -> Vec<Resolution> {
-        let mut done: Vec<(&Arc<Manifest>, Resolution)> = Vec::new();
+        let mut done: Vec<(&Arc<Manifest>, bool, Resolution)> = Vec::new();
         let mut resolutions = Vec::new();
         for (index, rule) in config.sandboxes.iter().enumerate() {
-            let known = done.iter().find(|(manifest, _)| Arc::ptr_eq(manifest, &rule.manifest));
+            // A container has another root than this process.
+            let elsewhere = matches!(rule.meant, Meant::Container(_));
+            let known = done.iter().find(|(manifest, other, _)| {
+                *other == elsewhere && Arc::ptr_eq(manifest, &rule.manifest)
+            });
             let resolution = match known {
-                Some((_, resolution)) => resolution.clone(),
+                Some((_, _, resolution)) => resolution.clone(),
                 None => {
                     let in_force = former.get(index).is_some_and(Result::is_ok);
                     let occasion = if in_force { Occasion::Refresh } else { Occasion::Start };
-                    let resolution = self.one(&rule.manifest, occasion);
-                    done.push((&rule.manifest, resolution.clone()));
+                    let resolution = self.one(&rule.manifest, occasion, elsewhere);
+                    done.push((&rule.manifest, elsewhere, resolution.clone()));
                     resolution
                 }
             };
@@ -102,16 +110,17 @@ impl Resolver {
         resolutions
     }
 
-    fn one(&self, manifest: &Manifest, occasion: Occasion) -> Resolution {
+    fn one(&self, manifest: &Manifest, occasion: Occasion, elsewhere: bool) -> Resolution {
         let (wall, boot) = self.clocks();
-        let context = ResolveContext { entry: None, wall, boot, occasion, names: &self.names };
+        let names = &self.names;
+        let context = ResolveContext { entry: None, wall, boot, occasion, elsewhere, names };
         let resolved = manifest.resolve(&context).map_err(|error| error.to_string())?;
         Slots::check(&resolved.policy, boot).map_err(|error| error.to_string())?;
         Ok(resolved.policy)
     }
 
     /// Both clocks, a constant distance apart as long as that is true.
-    fn clocks(&self) -> (SystemTime, KernelTime) {
+    pub(super) fn clocks(&self) -> (SystemTime, KernelTime) {
         let (wall, boot) = (SystemTime::now(), clock::now());
         let mut known = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((wall_then, boot_then)) = *known {

@@ -4,16 +4,25 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Instant, SystemTime},
 };
 
 use picket_engine::{Mode, Outcome, SandboxId, Step};
+use tokio::sync::mpsc;
 
 use super::{
+    containers::{self, Containers, InRoot, Meaning, Next},
     handle::{SandboxStatus, State, Unwatched},
-    rules::Rules,
+    kubelet::KnownNames,
+    rules::{Resolution, Rules},
 };
 use crate::{
+    clock,
     export::Subject,
+    kubernetes::Workload,
+    manifest::{ContainerRoot, Manifest, Places},
     probe::{LoadError, SlotError},
     session::{JoinError, Joined, Session},
     supervisor::{ForeignCgroup, has_other_root},
@@ -32,6 +41,12 @@ pub(super) struct Watched {
     pub(super) state: State,
     pub(super) findings: u64,
     pub(super) other_root: bool,
+    /// What it is called, if it is a container of Kubernetes.
+    pub(super) workload: Option<Workload>,
+    /// What the paths of its manifest mean in its own root, if that was looked into.
+    pub(super) places: Option<Places>,
+    /// What is said of it outside.
+    pub(super) named: Arc<Subject>,
 }
 
 /// All of them, and those that wait.
@@ -41,6 +56,9 @@ pub(super) struct Sandboxes {
     ids: BTreeMap<PathBuf, SandboxId>,
     /// Meant and not watched, and why.
     pub(super) waiting: BTreeMap<PathBuf, String>,
+    /// Containers of Kubernetes that are not watched.
+    pub(super) containers: Containers,
+    looks: Option<mpsc::Sender<InRoot>>,
 }
 
 /// What became of a cgroup that appeared.
@@ -49,6 +67,8 @@ pub(super) enum Entry {
     Watched(SandboxId),
     /// It is not meant, is watched already, or has gone meanwhile.
     Nothing,
+    /// It is reported about, and judged when its name is known.
+    Expected,
     /// It waits; true when that is news.
     Waits {
         news: bool,
@@ -56,20 +76,40 @@ pub(super) enum Entry {
 }
 
 impl Sandboxes {
+    /// None yet; `names` is what containers of Kubernetes are called, and `looks` hears what is found in their roots.
+    pub(super) fn of(names: Option<KnownNames>, looks: mpsc::Sender<InRoot>) -> Self {
+        Self { containers: Containers::of(names), looks: Some(looks), ..Self::default() }
+    }
+
     /// Watches the cgroup if a rule means it and there is room.
     pub(super) fn enter(&mut self, session: &mut Session, rules: &Rules, path: &Path) -> Entry {
-        let bytes = path.as_os_str().as_encoded_bytes();
-        let Some((index, _)) = rules.config.rule_for(bytes) else {
-            self.waiting.remove(path);
-            return Entry::Nothing;
-        };
         if self.ids.contains_key(path) {
             return Entry::Nothing;
         }
-        match self.join(session, rules, path, index) {
-            Ok(id) => {
+        let outcome = match self.containers.meaning(&rules.config, path) {
+            Meaning::Rule(index, Some(workload)) => {
+                self.join_container(session, rules, path, index, workload)
+            }
+            Meaning::Rule(index, None) => {
+                self.join(session, rules, path, index, None).map(Entry::Watched)
+            }
+            Meaning::Unclear(_) if self.containers.holds(path) => Ok(Entry::Nothing),
+            Meaning::Unclear(_) if self.containers.is_given_up(path) => Ok(Entry::Nothing),
+            Meaning::Unclear(_) => self.expect(session, rules, path),
+            Meaning::Unbound(one) => {
+                self.give_up(session, path);
+                self.containers.pass_over(one);
+                Ok(Entry::Nothing)
+            }
+            Meaning::Nothing => {
+                self.give_up(session, path);
+                Ok(Entry::Nothing)
+            }
+        };
+        match outcome {
+            Ok(entry) => {
                 self.waiting.remove(path);
-                Entry::Watched(id)
+                entry
             }
             // Discovery will say so, too.
             Err(Refusal::Gone) => {
@@ -83,32 +123,114 @@ impl Sandboxes {
         }
     }
 
+    /// Watches a container once its root has been looked into.
+    fn join_container(
+        &mut self,
+        session: &mut Session,
+        rules: &Rules,
+        path: &Path,
+        index: usize,
+        workload: Workload,
+    ) -> Result<Entry, Refusal> {
+        if !self.containers.holds(path) {
+            self.expect(session, rules, path)?;
+        }
+        match self.containers.next(path, Instant::now()) {
+            Next::Wait => Ok(Entry::Expected),
+            Next::Look(root) => {
+                let rule = rules.rule(index).ok_or(Refusal::Gone)?;
+                let looking = self.containers.id(path).zip(self.looks.clone());
+                if let Some((sandbox, looks)) = looking {
+                    look_into(root, path.to_owned(), sandbox, Arc::clone(&rule.manifest), looks);
+                }
+                Ok(Entry::Expected)
+            }
+            Next::Judge => {
+                self.join(session, rules, path, index, Some(workload)).map(Entry::Watched)
+            }
+        }
+    }
+
+    /// Has the kernel side report about a container until it has a name.
+    fn expect(
+        &mut self,
+        session: &mut Session,
+        rules: &Rules,
+        path: &Path,
+    ) -> Result<Entry, Refusal> {
+        self.make_sure_of_room(rules)?;
+        let meanwhile = containers::nothing_declared();
+        match session.expect(&place(session, path), &meanwhile) {
+            Ok(expected) => {
+                self.containers.hold(path, expected, Instant::now());
+                Ok(Entry::Expected)
+            }
+            Err(error) => Err(refusal(error, rules)),
+        }
+    }
+
+    /// No more is waited for what this container is called.
+    fn give_up(&mut self, session: &mut Session, path: &Path) {
+        if let Some((expected, _)) = self.containers.take(path)
+            && let Err(error) = session.give_up(expected)
+        {
+            tracing::error!(%error, "giving a container up");
+        }
+    }
+
+    /// Passes over the containers whose names have been waited for long enough.
+    pub(super) fn give_up_overdue(&mut self, session: &mut Session, rules: &Rules, now: Instant) {
+        for path in self.containers.overdue(now) {
+            let Meaning::Unclear(one) = self.containers.meaning(&rules.config, &path) else {
+                continue;
+            };
+            let (cgroup, ended) = (path.display(), self.containers.has_ended(&path));
+            self.give_up(session, &path);
+            if ended {
+                tracing::warn!(%cgroup, "a container ended and never had a name: what it did is not judged");
+            } else {
+                tracing::info!(%cgroup, "a container of a pod with manifests has no name and is passed over");
+                self.containers.pass_over(one);
+            }
+        }
+    }
+
+    fn make_sure_of_room(&self, rules: &Rules) -> Result<(), Refusal> {
+        let limit = rules.config.max_sandboxes;
+        let taken = self.watched.len() + self.containers.held();
+        match usize::try_from(limit) {
+            Ok(most) if most <= taken => Err(full(limit)),
+            _ => Ok(()),
+        }
+    }
+
     fn join(
         &mut self,
         session: &mut Session,
         rules: &Rules,
         path: &Path,
         index: usize,
+        workload: Option<Workload>,
     ) -> Result<SandboxId, Refusal> {
-        let limit = rules.config.max_sandboxes;
-        if usize::try_from(limit).is_ok_and(|limit| limit <= self.watched.len()) {
-            return Err(full(limit));
-        }
-        let policy = rules.policy(index, None).map_err(Refusal::Because)?;
+        let mut policy = rules.policy(index, None).map_err(Refusal::Because)?;
         let rule = rules.rule(index).ok_or(Refusal::Gone)?;
-        let subject = Subject::new(&rule.manifest, None);
-        let joined = match session.join(&place(session, path), &subject, &policy, rule.setup) {
-            Ok(joined) => joined,
-            Err(JoinError::Cgroup { source, .. }) if is_gone(&source) => {
-                return Err(Refusal::Gone);
+        let subject = Subject::new(&rule.manifest, workload.as_ref().map(Workload::place));
+        let (joined, places) = match self.containers.take(path) {
+            Some((expected, places)) => {
+                if let Some(places) = &places {
+                    places.put_into(&mut policy);
+                }
+                (session.judge(expected, &subject, &policy, rule.setup), places)
             }
-            // One that has ended keeps its slot until all of it is judged.
-            Err(JoinError::Slot(SlotError::Full { .. })) => return Err(full(limit)),
-            Err(error) => return Err(Refusal::Because(error.to_string())),
+            None => {
+                self.make_sure_of_room(rules)?;
+                let joined = session.join(&place(session, path), &subject, &policy, rule.setup);
+                (joined.map_err(|error| refusal(error, rules))?, None)
+            }
         };
         let id = joined.id();
         let frozen = joined.containment().state().is_ok_and(|now| now.frozen);
-        let other_root = joined.has_other_root();
+        let other_root = places.is_none() && joined.has_other_root();
         self.ids.insert(path.to_owned(), id);
         self.watched.insert(
             id,
@@ -120,6 +242,9 @@ impl Sandboxes {
                 state: if frozen { State::Frozen } else { State::Starting },
                 findings: 0,
                 other_root,
+                workload,
+                places,
+                named: subject,
             },
         );
         Ok(id)
@@ -153,7 +278,8 @@ impl Sandboxes {
                 }
                 // A container's root is changed while it is set up.
                 let known = watched.other_root;
-                watched.other_root |= sees_other_files(&place(session, &watched.path));
+                watched.other_root |=
+                    watched.places.is_none() && sees_other_files(&place(session, &watched.path));
                 return watched.other_root && (!known || matches!(report, Report::Found { .. }));
             }
             Report::Finding(finding) => {
@@ -183,11 +309,23 @@ impl Sandboxes {
             cgroup: cgroup.clone(),
             reason: reason.clone(),
         };
-        self.waiting.iter().map(one).collect()
+        let mut all: Vec<_> =
+            self.waiting.iter().map(one).chain(self.containers.waiting()).collect();
+        all.sort_by(|one, other| one.cgroup.cmp(&other.cgroup));
+        all
     }
 }
 
 impl Watched {
+    /// What it is judged by; `mode` is what somebody asks for.
+    pub(super) fn policy(&self, rules: &Rules, mode: Option<Mode>) -> Resolution {
+        let mut policy = rules.policy(self.rule, mode)?;
+        if let Some(places) = &self.places {
+            places.put_into(&mut policy);
+        }
+        Ok(policy)
+    }
+
     /// What there is to say about it.
     pub(super) fn status(&self, rules: &Rules) -> Option<SandboxStatus> {
         let rule = rules.rule(self.rule)?;
@@ -200,6 +338,7 @@ impl Watched {
             state: self.state,
             findings: self.findings,
             other_root: self.other_root,
+            workload: self.workload.clone(),
         })
     }
 }
@@ -208,6 +347,15 @@ impl Watched {
 enum Refusal {
     Gone,
     Because(String),
+}
+
+fn refusal(error: JoinError, rules: &Rules) -> Refusal {
+    match error {
+        JoinError::Cgroup { source, .. } if is_gone(&source) => Refusal::Gone,
+        // One that has ended keeps its slot until all of it is judged.
+        JoinError::Slot(SlotError::Full { .. }) => full(rules.config.max_sandboxes),
+        error => Refusal::Because(error.to_string()),
+    }
 }
 
 fn full(limit: u32) -> Refusal {
@@ -223,6 +371,24 @@ fn is_gone(error: &io::Error) -> bool {
 fn sees_other_files(place: &Path) -> bool {
     let processes = ForeignCgroup::open(place).and_then(|cgroup| cgroup.processes());
     processes.is_ok_and(|all| all.iter().any(|tgid| has_other_root(*tgid) == Some(true)))
+}
+
+/// On a thread of its own that nobody waits for: a volume of the container's may let it hang.
+fn look_into(
+    root: ContainerRoot,
+    path: PathBuf,
+    sandbox: SandboxId,
+    manifest: Arc<Manifest>,
+    looks: mpsc::Sender<InRoot>,
+) {
+    let look = move || {
+        let places = manifest.in_container(&root, SystemTime::now(), clock::now());
+        // The daemon is ending.
+        drop(looks.blocking_send(InRoot { path, sandbox, places }));
+    };
+    if let Err(error) = thread::Builder::new().name("picket-look".to_owned()).spawn(look) {
+        tracing::error!(%error, "a container's root cannot be looked into: its manifest counts as written");
+    }
 }
 
 fn place(session: &Session, path: &Path) -> PathBuf {

@@ -15,6 +15,7 @@ use picket_engine::Pattern;
 use rustix::fs::inotify::{ReadFlags, WatchFlags};
 
 use super::inotify::{Event, Inotify};
+use crate::kubernetes::Container;
 
 /// Directories looked at in one walk, and levels below the mount. A tree beyond either is not one that people made.
 const DIRECTORIES: usize = 65_536;
@@ -31,6 +32,17 @@ pub(super) struct Scope {
     pub(super) home: PathBuf,
     /// The cgroup that this process is in: it must not freeze itself.
     pub(super) own: PathBuf,
+    /// Whose containers are looked for, too.
+    pub(super) containers: Option<Containers>,
+}
+
+/// Containers of Kubernetes, whatever their cgroups are called.
+#[derive(Clone, Debug)]
+pub(super) enum Containers {
+    /// All there are.
+    All,
+    /// Those below this pod's cgroup: the path, and the id that no other cgroup gets.
+    Of { pod: PathBuf, id: u64 },
 }
 
 /// One difference between the tree and what was known of it.
@@ -149,9 +161,12 @@ impl Tree {
         let place = self.scope.place(path);
         if self.scope.means(path) {
             if self.scope.own.starts_with(path) {
-                tracing::error!(
-                    "a rule means the cgroup that Picket itself is in: it is not watched"
-                );
+                // Its own container is found by nobody's mistake.
+                if self.scope.has_rule(path) {
+                    tracing::error!(
+                        "a rule means the cgroup that Picket itself is in: it is not watched"
+                    );
+                }
             } else if let Ok(metadata) = fs::metadata(&place) {
                 found.insert(path.to_owned(), metadata.ino());
             }
@@ -184,13 +199,37 @@ impl Scope {
     }
 
     fn means(&self, path: &Path) -> bool {
+        self.has_rule(path) || self.has_container(path)
+    }
+
+    fn has_container(&self, path: &Path) -> bool {
+        let ours = match &self.containers {
+            None => false,
+            Some(Containers::All) => true,
+            Some(Containers::Of { pod, id }) => {
+                path.starts_with(pod)
+                    && fs::metadata(self.place(pod)).is_ok_and(|found| found.ino() == *id)
+            }
+        };
+        ours && Container::at(path.as_os_str().as_bytes()).is_some()
+    }
+
+    fn has_rule(&self, path: &Path) -> bool {
         let bytes = path.as_os_str().as_bytes();
         self.patterns.iter().any(|pattern| pattern.matches(bytes))
     }
 
     /// Whether a match can be below `path`. May say yes too often, never no.
     fn may_contain(&self, path: &Path) -> bool {
-        self.patterns.iter().any(|pattern| may_contain(&pattern.to_string(), path))
+        let bytes = path.as_os_str().as_bytes();
+        let containers = match &self.containers {
+            None => false,
+            Some(Containers::All) => Container::may_be_below(bytes),
+            Some(Containers::Of { pod, .. }) => {
+                pod.starts_with(path) || path.starts_with(pod) && Container::may_be_below(bytes)
+            }
+        };
+        containers || self.patterns.iter().any(|pattern| may_contain(&pattern.to_string(), path))
     }
 }
 
@@ -213,108 +252,4 @@ fn may_contain(pattern: &str, path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Stage(tempfile::TempDir);
-
-    impl Stage {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-
-        fn tree(&self, patterns: &[&str]) -> Tree {
-            let scope = Scope {
-                mount: self.0.path().to_owned(),
-                patterns: patterns.iter().map(|text| Pattern::parse(text).unwrap()).collect(),
-                home: "/picket".into(),
-                own: "/system/picket.service".into(),
-            };
-            Tree::new(scope).unwrap()
-        }
-
-        fn make(&self, path: &str) {
-            fs::create_dir_all(self.0.path().join(&path[1..])).unwrap();
-        }
-
-        fn remove(&self, path: &str) {
-            fs::remove_dir(self.0.path().join(&path[1..])).unwrap();
-        }
-    }
-
-    fn appeared(path: &str) -> Change {
-        Change::Appeared(path.into())
-    }
-
-    fn gone(path: &str) -> Change {
-        Change::Gone(path.into())
-    }
-
-    fn told(tree: &mut Tree) -> Vec<Change> {
-        let events = tree.inotify().read().unwrap();
-        tree.follow(events).unwrap()
-    }
-
-    #[test]
-    fn the_outermost_match_wins() {
-        let stage = Stage::new();
-        stage.make("/a/b/c");
-        stage.make("/d");
-        assert_eq!(stage.tree(&["/a/**", "/d"]).walk(), [appeared("/a"), appeared("/d")]);
-        assert_eq!(stage.tree(&["/a/*"]).walk(), [appeared("/a/b")]);
-    }
-
-    #[test]
-    fn what_is_made_and_removed_later_is_told() {
-        let stage = Stage::new();
-        stage.make("/pods");
-        let mut tree = stage.tree(&["/pods/*/plugin"]);
-        assert_eq!(tree.walk(), []);
-        stage.make("/pods/one/plugin");
-        assert_eq!(told(&mut tree), [appeared("/pods/one/plugin")]);
-        // Listed already when it is told again.
-        assert_eq!(told(&mut tree), []);
-        stage.remove("/pods/one/plugin");
-        assert_eq!(told(&mut tree), [gone("/pods/one/plugin")]);
-        stage.make("/pods/one/plugin");
-        assert_eq!(told(&mut tree), [appeared("/pods/one/plugin")]);
-    }
-
-    #[test]
-    fn pickets_own_cgroups_are_never_found() {
-        let stage = Stage::new();
-        for path in ["/picket/x", "/system/picket.service", "/system/other.service"] {
-            stage.make(path);
-        }
-        assert_eq!(stage.tree(&["/*/*"]).walk(), [appeared("/system/other.service")]);
-        assert_eq!(stage.tree(&["/system"]).walk(), []);
-    }
-
-    #[test]
-    fn other_patterns_lose_and_find() {
-        let stage = Stage::new();
-        stage.make("/a/b");
-        let mut tree = stage.tree(&["/a/b"]);
-        assert_eq!(tree.walk(), [appeared("/a/b")]);
-        tree.look_for([Pattern::parse("/a").unwrap()].into());
-        assert_eq!(tree.walk(), [gone("/a/b"), appeared("/a")]);
-        assert_eq!(tree.walk(), []);
-    }
-
-    #[test]
-    fn only_directories_in_which_something_can_match_are_watched() {
-        for (pattern, path, expected) in [
-            ("/a/b", "/", true),
-            ("/a/b", "/a", true),
-            ("/a/b", "/a/b", false),
-            ("/a/b", "/x", false),
-            ("/a/*/c", "/a/x", true),
-            ("/a/*/c", "/a/x/y", false),
-            ("/a/**", "/a/x/y/z", true),
-            ("/**/c", "/x/y", true),
-            (r"/a\*b/c", "/a*b", true),
-        ] {
-            assert_eq!(may_contain(pattern, Path::new(path)), expected, "{pattern} {path}");
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prometheus::{Gauge, Histogram, IntGauge};
 
 use super::{
-    metrics::{Counters, Metrics, gauge, histogram, seconds},
+    metrics::{Counters, Gauges, Metrics, gauge, histogram, seconds},
     registry::metric,
 };
 
@@ -31,11 +31,33 @@ impl ReloadOutcome {
     }
 }
 
+/// What becomes of a container of Kubernetes that is not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// What it does is kept until its name is known.
+    Held,
+    /// No manifest is bound to it.
+    Unbound,
+    /// It has no name.
+    Unnamed,
+}
+
+impl ContainerState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Unbound => "unbound",
+            Self::Unnamed => "unnamed",
+        }
+    }
+}
+
 /// The daemon's part of the scrape.
 #[derive(Clone, Debug)]
 pub struct DaemonMetrics {
     to_watched: Histogram,
     unwatched: IntGauge,
+    containers: Gauges<1>,
     last_successful: IntGauge,
     last_success: Gauge,
     reloads: Counters<1>,
@@ -49,6 +71,7 @@ impl DaemonMetrics {
         let new = Self {
             to_watched: histogram(registry, &metric::CGROUP_TO_WATCHED_SECONDS, &BUCKETS),
             unwatched: gauge(registry, &metric::SANDBOXES_UNWATCHED),
+            containers: Gauges::new(registry, &metric::CONTAINERS_NOT_JUDGED),
             last_successful: gauge(registry, &metric::CONFIG_LAST_RELOAD_SUCCESSFUL),
             last_success: seconds(registry, &metric::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
             reloads: Counters::new(registry, &metric::CONFIG_RELOADS_TOTAL),
@@ -68,6 +91,12 @@ impl DaemonMetrics {
     /// How many are meant and not watched.
     pub fn unwatched(&self, count: usize) {
         self.unwatched.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How many containers of Kubernetes are in this state.
+    pub fn containers(&self, state: ContainerState, count: usize) {
+        let gauge = self.containers.of([state.as_str().into()]);
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The configuration was read again.

@@ -10,7 +10,7 @@ mod outgoing;
 pub mod registry;
 
 pub use alerts::AlertMetrics;
-pub use daemon::{DaemonMetrics, ReloadOutcome};
+pub use daemon::{ContainerState, DaemonMetrics, ReloadOutcome};
 pub use health::{Health, Stage};
 pub use http::{ServeError, serve, serve_health};
 pub use metrics::{Metrics, Records, SandboxSeries, SeriesBudget, Value};

@@ -25,8 +25,16 @@ pub(super) enum FollowError {
     Io { path: PathBuf, cause: io::Error },
 }
 
+/// What a symbolic link leads to; EINVAL if it is none, as the kernel says it.
+pub(super) type Reader<'a> = &'a dyn Fn(&Path) -> io::Result<PathBuf>;
+
 /// Follows every symbolic link in `path` as far as it exists; the rest stays as written.
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, FollowError> {
+    canonical_by(path, &|link| fs::read_link(link))
+}
+
+/// As [`canonical`], with another way to read links.
+pub(super) fn canonical_by(path: &Path, read: Reader<'_>) -> Result<PathBuf, FollowError> {
     let mut done = PathBuf::from("/");
     let mut ahead: VecDeque<OsString> = names(path).collect();
     let mut n_links = 0;
@@ -36,7 +44,7 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, FollowError> {
             continue;
         }
         let next = done.join(&name);
-        match fs::read_link(&next) {
+        match read(&next) {
             Ok(target) => {
                 if next == Path::new("/proc/self") || next == Path::new("/proc/thread-self") {
                     return Err(FollowError::PerProcess { path: next });

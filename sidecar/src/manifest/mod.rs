@@ -19,12 +19,14 @@
 mod canonical;
 mod capabilities;
 mod check;
+mod container;
 mod declared;
 mod diff;
 mod error;
 mod explain;
 mod groups;
 mod json_schema;
+mod links;
 mod lint;
 mod mounts;
 mod names;
@@ -40,11 +42,13 @@ use std::path::Path;
 
 use picket_engine::Mode;
 
+pub use container::Places;
 use declared::{Declared, Host};
 pub use declared::{Report as PluginReport, Resources};
 pub use diff::{Difference, Unused};
 pub use error::ResolveError;
 pub use json_schema::json_schema;
+pub use links::ContainerRoot;
 pub(crate) use mounts::Mounts;
 pub use names::{KEPT, Names};
 pub use resolve::{Occasion, ResolveContext, Resolved};

@@ -7,12 +7,15 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::ffi::OsStrExt as _,
+    os::{fd::AsFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
 };
 
 use picket_engine::FileId;
-use rustix::fs::{AtFlags, CWD, FileType, StatxFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxFlags};
+
+/// What identity takes.
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
 
 /// The superblock's device of every mount this process sees, by mount id.
 #[derive(Debug)]
@@ -42,11 +45,18 @@ impl Mounts {
 
     /// The identity of the file that `path` means, all links followed.
     pub(crate) fn identify(&self, path: &Path) -> io::Result<Identity> {
-        let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-        let stat = rustix::fs::statx(CWD, path, AtFlags::empty(), wanted)?;
+        self.known(rustix::fs::statx(CWD, path, AtFlags::empty(), WANTED)?)
+    }
+
+    /// The identity of a file that is open.
+    pub(super) fn identify_open(&self, file: impl AsFd) -> io::Result<Identity> {
+        self.known(rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, WANTED)?)
+    }
+
+    fn known(&self, stat: Statx) -> io::Result<Identity> {
         let device = self.device(stat.stx_mnt_id).ok_or_else(|| {
             let id = stat.stx_mnt_id;
-            io::Error::other(format!("mount {id} is not in /proc/self/mountinfo"))
+            io::Error::other(format!("mount {id} is not in the process's mountinfo"))
         })?;
         let kind = FileType::from_raw_mode(u32::from(stat.stx_mode));
         Ok(Identity {

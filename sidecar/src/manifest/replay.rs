@@ -34,6 +34,7 @@ pub(super) fn resolved(manifest: &Manifest, boot: KernelTime) -> Result<Resolved
         wall: std::time::SystemTime::now(),
         boot,
         occasion: Occasion::Refresh,
+        elsewhere: false,
         names: &names,
     })
 }

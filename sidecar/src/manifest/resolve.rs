@@ -3,8 +3,8 @@
 //! The kernel reports canonical paths, addresses and its own clock; the manifest has written paths,
 //! names and dates. This is where the one becomes the other.
 
-mod files;
-mod protected;
+pub(super) mod files;
+pub(super) mod protected;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::document::{At, Digest, Fault};
 
+use files::Ways;
 pub(super) use files::followed;
 pub(super) use protected::everywhere as protected_everywhere;
 
@@ -41,6 +42,8 @@ pub struct ResolveContext<'a> {
     pub boot: KernelTime,
     /// Whether the plugin is about to start.
     pub occasion: Occasion,
+    /// Whether it runs in another root, whose paths the manifest's are: they stay as written ([`Manifest::in_container`]).
+    pub elsewhere: bool,
     /// What names meant before.
     pub names: &'a Names,
 }
@@ -106,8 +109,10 @@ impl Manifest {
             expired(declared, &clock, &mut faults);
             verify(declared, context.entry, &mut faults);
         }
-        let (exec, files) = files::rules(declared, &clock, &mut faults);
-        let protected = protected::files(declared, &mounts, &mut faults)?;
+        let unread = |_: &Path| Err(io::Error::from_raw_os_error(libc::EINVAL));
+        let ways = if context.elsewhere { Ways::InContainer(&unread) } else { Ways::Own };
+        let (exec, files) = files::rules(declared, &clock, ways, &mut faults);
+        let protected = protected::files(declared, &mounts, context.elsewhere, &mut faults)?;
         let mut addresses = BTreeMap::new();
         let connect = endpoints(&declared.connect, &clock, lookup, &mut addresses, &mut faults);
         let listen = endpoints(&declared.listen, &clock, lookup, &mut addresses, &mut faults);
@@ -138,9 +143,9 @@ impl Manifest {
 type Lookup<'a> = &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// Wall clock and kernel clock, read at the same moment.
-struct Clock {
-    wall: SystemTime,
-    boot: KernelTime,
+pub(super) struct Clock {
+    pub(super) wall: SystemTime,
+    pub(super) boot: KernelTime,
 }
 
 impl Clock {

@@ -12,12 +12,13 @@ use std::{
     time::Duration,
 };
 
-use picket_engine::{Policy, SandboxId};
+use picket_engine::{KernelTime, Policy, SandboxId};
 
 use super::Session;
 use crate::{
     clock,
     export::Subject,
+    manifest::ContainerRoot,
     probe::{LoadError, NetworkGuard, SlotError},
     supervisor::{Containment, ForeignCgroup, has_other_root},
     watch::Found,
@@ -49,6 +50,36 @@ pub enum JoinError {
     /// The kernel side has no room for it.
     #[error(transparent)]
     Slot(#[from] SlotError),
+}
+
+/// A sandbox of somebody else's about which the kernel side reports, and by what it is judged is not known yet. What is
+/// reported is kept for the judgement.
+#[derive(Debug)]
+#[must_use = "judge it with `Session::judge` or give it up with `Session::give_up`"]
+pub struct Expected {
+    id: SandboxId,
+    cgroup: ForeignCgroup,
+    network: NetworkGuard,
+    processes: BTreeSet<u32>,
+    looked: KernelTime,
+}
+
+impl Expected {
+    /// Which sandbox it will be.
+    #[must_use]
+    pub fn id(&self) -> SandboxId {
+        self.id
+    }
+
+    /// The root of one of its processes. `set_up`: it has executed a program, so that it has the root that it will have;
+    /// until then only another root than this process's is one that a container was given.
+    #[must_use]
+    pub fn root(&self, set_up: bool) -> Option<ContainerRoot> {
+        let processes = self.cgroup.processes().ok()?;
+        let mut fit =
+            processes.iter().filter(|tgid| set_up || has_other_root(**tgid) == Some(true));
+        fit.find_map(|tgid| ContainerRoot::of(*tgid).ok())
+    }
 }
 
 /// A sandbox of somebody else's that is watched.
@@ -108,33 +139,79 @@ impl Session {
         policy: &Policy,
         setup: Duration,
     ) -> Result<Joined, JoinError> {
+        let expected = self.begin(path, policy, None)?;
+        Ok(self.judge(expected, subject, policy, setup))
+    }
+
+    /// Has the kernel side report about a cgroup that others fill, and keeps what it reports, which may be for long.
+    /// `meanwhile` is what the kernel side goes by: nobody is judged by it.
+    ///
+    /// # Errors
+    /// As [`Session::join`].
+    pub fn expect(&mut self, path: &Path, meanwhile: &Policy) -> Result<Expected, JoinError> {
+        let expected = self.begin(path, meanwhile, Some(meanwhile.clone()))?;
+        if !expected.processes.is_empty() {
+            // From here on it reports what is new and not everything; and again so from the first exec on.
+            self.probe.slots().replace(expected.id, meanwhile, clock::now())?;
+        }
+        Ok(expected)
+    }
+
+    /// Everything up to the judgement. `after_exec`: what the kernel side goes by once the first exec is reported; `None`
+    /// where the judgement follows at once.
+    fn begin(
+        &mut self,
+        path: &Path,
+        policy: &Policy,
+        after_exec: Option<Policy>,
+    ) -> Result<Expected, JoinError> {
         let failed = |source| JoinError::Cgroup { path: path.to_owned(), source };
         let cgroup = ForeignCgroup::open(path).map_err(failed)?;
         let network = self.probe.guard_network(&cgroup)?;
-        let now = clock::now();
-        let id = match self.probe.slots().reserve(policy, now) {
+        let id = match self.probe.slots().reserve(policy, clock::now()) {
             Ok(id) => id,
             Err(error) => {
                 self.probe.release_network(network)?;
                 return Err(error.into());
             }
         };
-        self.rename(id, subject);
-        self.watch.expect(id);
-        let processes = match self.look(path, &cgroup, id) {
-            Ok(processes) => processes,
+        self.watch.expect(id, after_exec);
+        match self.look(path, &cgroup, id) {
+            Ok(processes) => Ok(Expected { id, cgroup, network, processes, looked: clock::now() }),
             Err(error) => {
                 self.watch.unregister(id);
                 self.probe.release_network(network)?;
-                return Err(error);
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// Judges what was expected from now on, and what was kept of it first. The kernel side goes by the new policy from
+    /// the first exec on, or at once if somebody was there before.
+    pub fn judge(
+        &mut self,
+        expected: Expected,
+        subject: &Arc<Subject>,
+        policy: &Policy,
+        setup: Duration,
+    ) -> Joined {
+        let Expected { id, cgroup, network, processes, looked } = expected;
+        self.rename(id, subject);
         let other_root = processes.iter().any(|tgid| has_other_root(*tgid) == Some(true));
         let controls = cgroup.containment();
-        let found = Found { processes, setup_until: clock::now().saturating_add(setup) };
+        let found = Found { processes, setup_until: looked.saturating_add(setup) };
         self.watch.join(id, policy.clone(), found, controls.clone());
         let (cgroup, policy) = (cgroup.id(), policy.clone());
-        Ok(Joined { id, cgroup, policy, controls, network, other_root })
+        Joined { id, cgroup, policy, controls, network, other_root }
+    }
+
+    /// Forgets what was expected, and what was kept of it.
+    ///
+    /// # Errors
+    /// The socket hooks could not be detached.
+    pub fn give_up(&mut self, expected: Expected) -> Result<(), LoadError> {
+        self.watch.unregister(expected.id);
+        self.probe.release_network(expected.network)
     }
 
     /// Puts the cgroup and all below it under the sandbox, then sees who is there.

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-pub use join::{JoinError, Joined};
+pub use join::{Expected, JoinError, Joined};
 use picket_engine::SandboxId;
 pub use plugin::{Launch, Plugin, PluginError};
 use tokio::sync::mpsc::Receiver;

@@ -311,7 +311,14 @@ fn kernel_device(device: u64) -> u64 {
 
 fn context<'a>(entry: &'a Path, occasion: Occasion, names: &'a Names) -> ResolveContext<'a> {
     let entry = Some(entry);
-    ResolveContext { entry, names, wall: SystemTime::now(), boot: clock::now(), occasion }
+    ResolveContext {
+        entry,
+        names,
+        wall: SystemTime::now(),
+        boot: clock::now(),
+        occasion,
+        elsewhere: false,
+    }
 }
 
 /// As `wait` encodes it.

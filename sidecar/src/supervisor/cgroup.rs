@@ -7,12 +7,15 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::mounts::{self, Mount};
 
 /// Directory below the cgroup2 mount that holds every sandbox of every Picket on the host.
 pub const HOME: &str = "picket";
+
+/// Cgroups in which a process is looked for before it counts as being in none.
+const LOOKED_AT: usize = 65_536;
 
 /// Why no sandbox can live on this host.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,8 @@ pub struct CgroupRoot {
     mount: PathBuf,
     /// The mounted directory as `/proc/<pid>/cgroup` would name it.
     origin: PathBuf,
+    /// Where the directory of sandboxes is: from the mount on, and as `/proc/<pid>/cgroup` would name it.
+    home: (PathBuf, PathBuf),
 }
 
 impl CgroupRoot {
@@ -69,7 +74,16 @@ impl CgroupRoot {
     pub fn find() -> Result<Self, CgroupError> {
         let text = fs::read("/proc/self/mountinfo")
             .map_err(|source| CgroupError::NoMountInfo { source })?;
-        Self::in_mountinfo(&text)
+        let mut root = Self::in_mountinfo(&text)?;
+        // With `nsdelegate`, which systemd mounts with, the kernel lets nobody move processes out of his cgroup
+        // namespace: in one of its own, Picket's sandboxes are below its own cgroup.
+        if depth(&root.origin) < 0
+            && let Ok(Some(own)) = root.own()
+        {
+            let within = own_in_proc().unwrap_or_default().unwrap_or_else(|| "/".to_owned());
+            root.home = (own.join(HOME), Path::new(&within).join(HOME));
+        }
+        Ok(root)
     }
 
     /// As [`CgroupRoot::find`], in the text of a `mountinfo` file.
@@ -80,13 +94,17 @@ impl CgroupRoot {
     fn choose(mounts: &[Mount]) -> Result<Self, CgroupError> {
         let mut candidates: Vec<&Mount> = mounts::reachable(mounts, Mount::is_cgroup2).collect();
         // The widest view first: writable before read-only, then the root before a subtree.
-        candidates.sort_by_key(|mount| (mount.read_only, mount.root.components().count()));
+        candidates.sort_by_key(|mount| (mount.read_only, depth(&mount.root)));
         match candidates.first() {
             None => Err(CgroupError::NoCgroup2),
             Some(mount) if mount.read_only => {
                 Err(CgroupError::ReadOnly { path: mount.point.clone() })
             }
-            Some(mount) => Ok(Self { mount: mount.point.clone(), origin: mount.root.clone() }),
+            Some(mount) => Ok(Self {
+                mount: mount.point.clone(),
+                origin: mount.root.clone(),
+                home: (Path::new("/").join(HOME), mount.root.join(HOME)),
+            }),
         }
     }
 
@@ -97,20 +115,30 @@ impl CgroupRoot {
 
     /// The directory that holds the sandboxes. It exists while there is one.
     pub fn home(&self) -> PathBuf {
-        self.mount.join(HOME)
+        self.mount.join(self.home.0.strip_prefix("/").unwrap_or(&self.home.0))
     }
 
     /// The cgroup that this process is in, from the mount on; `None` when it is outside of what is mounted.
     pub fn own(&self) -> io::Result<Option<PathBuf>> {
-        let text = fs::read_to_string("/proc/self/cgroup")?;
-        let own = text.lines().find_map(|line| line.strip_prefix("0::"));
-        let below = own.and_then(|own| Path::new(own).strip_prefix(&self.origin).ok());
-        Ok(below.map(|below| Path::new("/").join(below)))
+        let own = own_in_proc()?;
+        match own.as_ref().and_then(|own| Path::new(own).strip_prefix(&self.origin).ok()) {
+            Some(below) => Ok(Some(Path::new("/").join(below))),
+            // In a cgroup namespace of its own both names begin where the namespace does, and what is mounted may
+            // begin above that. The files are the same from everywhere.
+            None => Ok(self.holding(std::process::id())),
+        }
+    }
+
+    /// The cgroup whose list of processes has this one.
+    fn holding(&self, process: u32) -> Option<PathBuf> {
+        let mut left = LOOKED_AT;
+        let found = below(&self.mount, &process.to_string(), &mut left)?;
+        Some(Path::new("/").join(found.strip_prefix(&self.mount).ok()?))
     }
 
     /// How `/proc/<pid>/cgroup` names the sandbox of this name.
     pub(super) fn name_in_proc(&self, sandbox: &str) -> PathBuf {
-        self.origin.join(HOME).join(sandbox)
+        self.home.1.join(sandbox)
     }
 
     /// Makes the directory for sandboxes, unless it is there. It goes with the last sandbox.
@@ -124,6 +152,35 @@ impl CgroupRoot {
             _ => Ok(()),
         }
     }
+}
+
+/// As the kernel names this process's cgroup to itself.
+fn own_in_proc() -> io::Result<Option<String>> {
+    let text = fs::read_to_string("/proc/self/cgroup")?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned))
+}
+
+/// How far below the root of this process's cgroup namespace a mount begins; less than nothing above it.
+fn depth(root: &Path) -> isize {
+    root.components().fold(0, |depth, component| match component {
+        Component::ParentDir => depth - 1,
+        Component::Normal(_) => depth + 1,
+        _ => depth,
+    })
+}
+
+/// The directory at or below this one whose `cgroup.procs` has the line. What cannot be read has it not.
+fn below(directory: &Path, line: &str, left: &mut usize) -> Option<PathBuf> {
+    *left = left.checked_sub(1)?;
+    let processes = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    if processes.lines().any(|process| process == line) {
+        return Some(directory.to_owned());
+    }
+    let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.find_map(|entry| {
+        let is_cgroup = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        is_cgroup.then(|| below(&entry.path(), line, left))?
+    })
 }
 
 /// Whether this kernel can freeze and kill a cgroup. Asked of a sandbox's own, because the root of

@@ -7,12 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use picket_engine::{Arrival, Fact, KernelTime, SandboxId};
+use picket_engine::{Arrival, Fact, KernelTime, Policy, SandboxId};
 
 use crate::decode::Decoded;
 
-/// Reports held for one sandbox. A look takes less than a millisecond; what is beyond counts as lost.
+/// Reports held for one sandbox. A look takes less than a millisecond, and a container of Kubernetes has its name soon
+/// after its start; what is beyond counts as lost.
 const HELD: usize = 16_384;
+
+/// Reports held for all of them, so that many that wait for their names cost no more memory than a few.
+const HELD_IN_ALL: usize = 8 * HELD;
 
 /// What a look at a sandbox found once its membership was in force.
 #[derive(Clone, Debug)]
@@ -29,6 +33,8 @@ pub(super) struct Held {
     pub(super) records: Vec<Decoded>,
     /// How many found no room.
     pub(super) lost: u64,
+    /// What the kernel side goes by from the first exec on.
+    after_exec: Option<Policy>,
 }
 
 impl Held {
@@ -51,24 +57,37 @@ impl Held {
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Arriving(BTreeMap<SandboxId, Held>);
+pub(super) struct Arriving {
+    sandboxes: BTreeMap<SandboxId, Held>,
+    in_all: usize,
+}
 
 impl Arriving {
-    pub(super) fn expect(&mut self, sandbox: SandboxId) {
-        self.0.entry(sandbox).or_default();
+    pub(super) fn expect(&mut self, sandbox: SandboxId, after_exec: Option<Policy>) {
+        self.sandboxes.entry(sandbox).or_default().after_exec = after_exec;
+    }
+
+    /// What the kernel side is to go by if this record is the first exec of one that may wait for long: what was seen
+    /// while it was set up must not pass for what it has shown.
+    pub(super) fn begins(&mut self, record: &Decoded) -> Option<Policy> {
+        if !matches!(record.fact, Fact::Exec { .. }) {
+            return None;
+        }
+        self.sandboxes.get_mut(&record.sandbox)?.after_exec.take()
     }
 
     pub(super) fn expects(&self, sandbox: SandboxId) -> bool {
-        self.0.contains_key(&sandbox)
+        self.sandboxes.contains_key(&sandbox)
     }
 
     /// Keeps the record if its sandbox is on its way; hands it back otherwise.
     pub(super) fn hold(&mut self, record: Decoded) -> Option<Decoded> {
-        let Some(held) = self.0.get_mut(&record.sandbox) else {
+        let Some(held) = self.sandboxes.get_mut(&record.sandbox) else {
             return Some(record);
         };
-        if held.records.len() < HELD {
+        if held.records.len() < HELD && self.in_all < HELD_IN_ALL {
             held.records.push(record);
+            self.in_all += 1;
         } else {
             held.lost += 1;
         }
@@ -77,7 +96,9 @@ impl Arriving {
 
     /// It has arrived, or was given up.
     pub(super) fn take(&mut self, sandbox: SandboxId) -> Held {
-        self.0.remove(&sandbox).unwrap_or_default()
+        let held = self.sandboxes.remove(&sandbox).unwrap_or_default();
+        self.in_all -= held.records.len();
+        held
     }
 }
 
@@ -98,7 +119,7 @@ mod tests {
 
     fn arrival(found: &[u32], reported: Vec<Decoded>) -> Arrival {
         let mut arriving = Arriving::default();
-        arriving.expect(SANDBOX);
+        arriving.expect(SANDBOX, None);
         for record in reported {
             assert!(arriving.hold(record).is_none());
         }
@@ -129,6 +150,22 @@ mod tests {
         let forked = Fact::Fork { child_tgid: 8, child_tid: 8 };
         let arrival = arrival(&[8], vec![record(7, forked)]);
         assert_eq!(arrival, Arrival::Running { processes: vec![8] });
+    }
+
+    #[test]
+    fn many_that_wait_share_a_bound_and_what_is_beyond_counts_as_lost() {
+        let mut arriving = Arriving::default();
+        let sandboxes: Vec<_> = (0..10).map(|slot| SandboxId { slot, generation: 1 }).collect();
+        for &sandbox in &sandboxes {
+            arriving.expect(sandbox, None);
+            for _ in 0..HELD {
+                arriving.hold(Decoded { sandbox, ..record(7, Fact::Entered {}) });
+            }
+        }
+        let held: Vec<_> = sandboxes.iter().map(|&one| arriving.take(one)).collect();
+        let kept: usize = held.iter().map(|one| one.records.len()).sum();
+        let lost: u64 = held.iter().map(|one| one.lost).sum();
+        assert_eq!((kept, lost, arriving.in_all), (HELD_IN_ALL, 2 * HELD as u64, 0));
     }
 
     #[test]

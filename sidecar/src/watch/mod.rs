@@ -52,6 +52,11 @@ pub enum Report {
         /// Whose.
         sandbox: SandboxId,
     },
+    /// One that is expected for long has executed a program.
+    Begun {
+        /// Which.
+        sandbox: SandboxId,
+    },
     /// A departure from the manifest.
     Finding(Finding),
     /// A step was decided.
@@ -108,7 +113,7 @@ enum Command {
 enum Early {
     Tap(tap::Source),
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
-    Expect { sandbox: SandboxId },
+    Expect { sandbox: SandboxId, after_exec: Option<Box<Policy>> },
     Name { sandbox: SandboxId, series: Box<SandboxSeries> },
 }
 
@@ -184,9 +189,11 @@ impl Watch {
     }
 
     /// Holds back what the kernel reports about a sandbox until [`Watch::join`]: to be called before the kernel side
-    /// may report anything.
-    pub fn expect(&self, sandbox: SandboxId) {
-        self.tell(Command::Early(Early::Expect { sandbox }));
+    /// may report anything. That may be long with `after_exec`: what the kernel side goes by once it has reported an
+    /// exec, so that it reports what is new from then on, and not everything as during the setting up.
+    pub fn expect(&self, sandbox: SandboxId, after_exec: Option<Policy>) {
+        let after_exec = after_exec.map(Box::new);
+        self.tell(Command::Early(Early::Expect { sandbox, after_exec }));
     }
 
     /// Starts judging a sandbox that others started, with what was held back since [`Watch::expect`].

@@ -165,6 +165,10 @@ impl Loop {
             let known = self.judged.contains_key(&decoded.sandbox)
                 || self.arriving.expects(decoded.sandbox);
             self.ledger.judged(decoded.sandbox, decoded.hook, known);
+            if let Some(policy) = self.arriving.begins(&decoded) {
+                self.install(decoded.sandbox, &policy, clock::now());
+                self.report(Report::Begun { sandbox: decoded.sandbox });
+            }
             if let Some(decoded) = self.arriving.hold(decoded) {
                 self.judge(decoded);
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use picket::supervisor::CgroupRoot;
-use picket_tests::{PATIENCE, picket, unique, wait_for};
+use picket_tests::{PATIENCE, picket, picket_program, unique, wait_for};
 use serde_json::Value;
 
 use super::super::plugin::Plugin;
@@ -17,7 +17,7 @@ use super::super::scrape::value;
 /// A part of the cgroup tree, a directory with configuration and manifest, and what was started in them.
 pub(crate) struct Stage {
     pub(crate) plugin: Plugin,
-    home: PathBuf,
+    pub(crate) home: PathBuf,
     children: Vec<Child>,
 }
 
@@ -25,6 +25,7 @@ pub(crate) struct Stage {
 pub(crate) struct Daemon {
     child: Child,
     reports: PathBuf,
+    errors: PathBuf,
 }
 
 impl Stage {
@@ -96,24 +97,52 @@ impl Stage {
         self.children.push(command.spawn().unwrap());
     }
 
+    /// Has a shell take another root, enter the cgroup and then execute another with this script, as a container's
+    /// runtime does.
+    pub(crate) fn enter_root(&mut self, name: &str, root: &Path, script: &str) {
+        const INSIDE: &str = "set -e
+            mount --rbind \"$0\" \"$0\"
+            mount --rbind /usr \"$0/usr\"
+            mount --types proc proc \"$0/proc\"
+            cd \"$0\"
+            pivot_root . old
+            umount --lazy /old
+            echo 0 >&3
+            exec /bin/sh -c \"$1\" 3>&-";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec 3> \"$0/cgroup.procs\" && exec \"$@\""]).arg(self.place(name));
+        command.args(["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", INSIDE]);
+        command.arg(root).arg(script);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(File::create(self.plugin.path("inside")).unwrap());
+        self.children.push(command.spawn().unwrap());
+    }
+
     pub(crate) fn is_frozen(&self, name: &str) -> bool {
         has_event(&self.place(name), "frozen 1")
     }
 
     /// Starts a daemon; its reports go to a file of their own.
     pub(crate) fn daemon(&self) -> Daemon {
-        self.daemon_with(&[])
+        self.start(picket())
     }
 
-    /// As [`Stage::daemon`], with more in its environment.
-    fn daemon_with(&self, environment: &[(&str, &str)]) -> Daemon {
+    /// As [`Stage::daemon`], in this cgroup, and behind these words of a command line.
+    pub(crate) fn daemon_in(&self, place: &Path, before: &[&str]) -> Daemon {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\""]).arg(place);
+        command.args(before).arg(picket_program());
+        self.start(command)
+    }
+
+    fn start(&self, mut command: Command) -> Daemon {
         let reports = self.plugin.path(&unique("reports"));
-        let mut command = picket();
+        let errors = self.plugin.path(&unique("stderr"));
         command.args(["run", "--output", "json", "--config"]).arg(self.plugin.path("picket.yaml"));
         command.arg("--report-to").arg(&reports);
-        command.stdout(Stdio::null()).stdin(Stdio::null()).envs(environment.iter().copied());
-        command.stderr(File::create(self.plugin.path(&unique("stderr"))).unwrap());
-        Daemon { child: command.spawn().unwrap(), reports }
+        command.stdout(Stdio::null()).stdin(Stdio::null());
+        command.stderr(File::create(&errors).unwrap());
+        Daemon { child: command.spawn().unwrap(), reports, errors }
     }
 
     /// As [`Stage::daemon`], and waits until it watches.
@@ -123,7 +152,9 @@ impl Stage {
 
     /// As [`Stage::watching`], with more in the daemon's environment.
     pub(crate) fn watching_with(&self, environment: &[(&str, &str)]) -> Daemon {
-        let daemon = self.daemon_with(environment);
+        let mut command = picket();
+        command.envs(environment.iter().copied());
+        let daemon = self.start(command);
         daemon.await_one("watching", |_| true);
         daemon
     }
@@ -227,6 +258,16 @@ impl Daemon {
 
     pub(crate) fn signal(&self, number: i32) {
         signal(self.child.id().cast_signed(), number);
+    }
+
+    /// What it said on standard error.
+    pub(crate) fn errors(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap()
+    }
+
+    /// Waits until it has ended by itself and answers its code.
+    pub(crate) fn code(&mut self) -> Option<i32> {
+        wait_for("its end", || self.child.try_wait().unwrap()).code()
     }
 
     /// Ends it and answers its code.

@@ -44,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = Manifest::parse("bench.yaml", MANIFEST.as_bytes())?;
     let names = Names::default();
     let occasion = Occasion::Start;
-    let context = ResolveContext { entry: None, names: &names, wall, boot, occasion };
+    let context =
+        ResolveContext { entry: None, names: &names, wall, boot, occasion, elsewhere: false };
     let policy = manifest.resolve(&context)?.policy;
     let sandbox = SandboxId { slot: 0, generation: 1 };
     tell(Input::Register { sandbox, policy, arrival: Arrival::Gated, at: boot })?;

@@ -127,6 +127,12 @@ fn values_that_mean_nothing_are_refused() {
         ("path for gRPC", "otlp: { endpoint: 'http://collector/v1', protocol: grpc }"),
         ("unknown protocol", "otlp: { endpoint: 'http://collector', protocol: http/json }"),
         ("too often", "otlp: { endpoint: 'http://collector', interval: 10ms }"),
+        ("kubernetes without manifests", "kubernetes: { logs: /var/log }"),
+        ("kubernetes without a directory", "kubernetes: { manifests: '' }"),
+        ("kubernetes with another directory", "kubernetes: { manifests: nowhere }"),
+        ("relative logs", "kubernetes: { manifests: ., logs: log }"),
+        ("unknown scope", "kubernetes: { manifests: ., scope: cluster }"),
+        ("misspelt scope", "kubernetes: { manifests: ., scope: pods }"),
     ]));
     cases.extend(rules(&[
         ("unknown mode", "  - { cgroup: /a, manifest: p.yaml, mode: enforced }"),

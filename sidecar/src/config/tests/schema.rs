@@ -32,6 +32,7 @@ fn the_schema_has_the_keys_that_the_reader_has() {
     assert_eq!(inner("alerts"), validate::keys::<schema::Alerts>());
     let target = &SCHEMA["properties"]["alerts"]["properties"]["targets"]["items"];
     assert_eq!(validate::properties(target), validate::keys::<schema::AlertTarget>());
+    assert_eq!(inner("kubernetes"), validate::keys::<schema::Kubernetes>());
     let rule = &SCHEMA["properties"]["sandboxes"]["items"];
     assert_eq!(validate::properties(rule), validate::keys::<schema::Sandbox>());
 }

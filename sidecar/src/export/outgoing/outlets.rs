@@ -117,7 +117,8 @@ impl Outlets {
             Report::Closed { sandbox, incident, at, why } => {
                 (*sandbox, *incident, *at, What::Closed { why: *why })
             }
-            Report::Running { .. }
+            Report::Begun { .. }
+            | Report::Running { .. }
             | Report::Found { .. }
             | Report::Forgotten { .. }
             | Report::Broken { .. } => return None,

@@ -189,6 +189,13 @@ pub mod metric {
         [],
     );
 
+    /// Containers of Kubernetes that are there and not judged, by what becomes of them.
+    pub const CONTAINERS_NOT_JUDGED: Metric<Gauge, 1> = Metric::new(
+        "picket_containers_not_judged",
+        "Containers of Kubernetes that are there and not judged, by what becomes of them.",
+        [label::STATE],
+    );
+
     /// Cgroups that the configuration means and that are not watched.
     pub const SANDBOXES_UNWATCHED: Metric<Gauge, 0> = Metric::new(
         "picket_sandboxes_unwatched",
@@ -273,6 +280,7 @@ pub mod metric {
         EXPORTS_QUEUED_TOTAL.listed(),
         EXPORTS_TOTAL.listed(),
         CGROUP_TO_WATCHED_SECONDS.listed(),
+        CONTAINERS_NOT_JUDGED.listed(),
         SANDBOXES_UNWATCHED.listed(),
         CONFIG_LAST_RELOAD_SUCCESSFUL.listed(),
         CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS.listed(),
@@ -336,6 +344,9 @@ pub mod label {
     /// What came of it.
     pub const OUTCOME: Label = Label("outcome");
 
+    /// `held` (its name is not known yet, what it does is kept), `unbound` (no manifest is bound to it) or `unnamed`.
+    pub const STATE: Label = Label("state");
+
     /// One of Picket's kernel programs.
     pub const HOOK: Label = Label("hook");
 
@@ -369,6 +380,7 @@ pub mod label {
         ACTION,
         STEP,
         OUTCOME,
+        STATE,
         HOOK,
         EQUATION,
         RING,

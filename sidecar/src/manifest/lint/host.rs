@@ -24,6 +24,7 @@ pub(super) fn lint(manifest: &Manifest, now: SystemTime, lints: &mut Lints) {
         // Who lints starts nothing: the digest is verified, and ends are counted, elsewhere.
         entry: None,
         occasion: Occasion::Refresh,
+        elsewhere: false,
         wall: now,
         boot: KernelTime::from_nanos(0),
         names: &Names::default(),

@@ -6,7 +6,7 @@ use picket_engine::{AccessSet, ExecRule, FileRule, KernelTime, Pattern};
 
 use super::{
     super::{
-        canonical::{FollowError, canonical},
+        canonical::{FollowError, Reader, canonical, canonical_by},
         declared::Declared,
         runtime,
     },
@@ -14,17 +14,27 @@ use super::{
 };
 use crate::document::{At, Fault};
 
+/// How written paths become the ones the kernel reports.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Ways<'a> {
+    /// In Picket's own root. What cannot be followed is a fault.
+    Own,
+    /// In a container's. What cannot be followed stays as written: the image is not its manifest's fault.
+    InContainer(Reader<'a>),
+}
+
 /// All programs and files of the manifest, the group `runtime` included.
-pub(super) fn rules(
+pub(in super::super) fn rules(
     declared: &Declared,
     clock: &Clock,
+    ways: Ways<'_>,
     faults: &mut Vec<Fault>,
 ) -> (Vec<ExecRule>, Vec<FileRule>) {
     let mut files = Files::default();
     if declared.runtime_files {
         for (pattern, access) in runtime::patterns() {
             // A link that cannot be followed leads the plugin nowhere either.
-            let path = real(pattern).unwrap_or_else(|_| pattern.clone());
+            let path = real(pattern, ways).unwrap_or_else(|_| pattern.clone());
             files.grant(path, None, *access);
         }
     }
@@ -32,7 +42,7 @@ pub(super) fn rules(
         let Ok(until) = clock.until(&rule.until) else {
             continue;
         };
-        if let Some(path) = follow(&rule.path, faults) {
+        if let Some(path) = follow(&rule.path, ways, faults) {
             files.grant(path, until, rule.access);
         }
     }
@@ -42,8 +52,8 @@ pub(super) fn rules(
             continue;
         };
         // Both are followed before either is missed, so that both get to complain.
-        let path = follow(&rule.path, faults);
-        let interpreter = rule.interpreter.as_ref().map(|path| follow(path, faults));
+        let path = follow(&rule.path, ways, faults);
+        let interpreter = rule.interpreter.as_ref().map(|path| follow(path, ways, faults));
         let Some(path) = path else { continue };
         let interpreter = match interpreter {
             Some(None) => continue,
@@ -80,9 +90,13 @@ impl Files {
 }
 
 /// The pattern with the links of its literal beginning followed.
-fn real(pattern: &Pattern) -> Result<Pattern, Misled> {
+fn real(pattern: &Pattern, ways: Ways<'_>) -> Result<Pattern, Misled> {
     let written = pattern.literal_prefix();
-    let prefix = canonical(Path::new(&written)).map_err(Misled::Follow)?;
+    let prefix = match ways {
+        Ways::Own => canonical(Path::new(&written)),
+        Ways::InContainer(read) => canonical_by(Path::new(&written), read),
+    };
+    let prefix = prefix.map_err(Misled::Follow)?;
     if prefix.as_os_str() == written.as_str() {
         // Shares what was compiled with the manifest, and so with every other sandbox of it.
         return Ok(pattern.clone());
@@ -93,7 +107,7 @@ fn real(pattern: &Pattern) -> Result<Pattern, Misled> {
 
 /// The pattern that a rule becomes here; `None` when its beginning cannot be followed.
 pub(in super::super) fn followed(pattern: &Pattern) -> Option<Pattern> {
-    real(pattern).ok()
+    real(pattern, Ways::Own).ok()
 }
 
 /// Why a written path has no pattern of the real one.
@@ -103,9 +117,10 @@ enum Misled {
     TooLong,
 }
 
-fn follow(path: &At<Pattern>, faults: &mut Vec<Fault>) -> Option<Pattern> {
-    let (why, hint) = match real(&path.value) {
+fn follow(path: &At<Pattern>, ways: Ways<'_>, faults: &mut Vec<Fault>) -> Option<Pattern> {
+    let (why, hint) = match real(&path.value, ways) {
         Ok(pattern) => return Some(pattern),
+        Err(_) if matches!(ways, Ways::InContainer(_)) => return Some(path.value.clone()),
         Err(Misled::Follow(why @ FollowError::PerProcess { .. })) => {
             (why.to_string(), "write the path that does not go through it")
         }

@@ -11,6 +11,7 @@ use picket_engine::{FileId, Pattern};
 use super::super::{
     declared::Declared,
     error::ResolveError,
+    links::ContainerRoot,
     mounts::{Mounts, listing},
 };
 use crate::document::{At, Fault};
@@ -34,10 +35,12 @@ pub(in super::super) fn everywhere() -> impl Iterator<Item = String> {
     files.chain(EVERYTHING_IN.iter().map(|directory| format!("{directory}/*")))
 }
 
-/// Identities of all protected files.
+/// Identities of all protected files. `elsewhere`: the paths of the manifest are those of another root, and only what is
+/// protected for everybody is looked for in this one.
 pub(super) fn files(
     declared: &Declared,
     mounts: &Mounts,
+    elsewhere: bool,
     faults: &mut Vec<Fault>,
 ) -> Result<BTreeSet<FileId>, ResolveError> {
     let granted = granted(declared);
@@ -54,6 +57,9 @@ pub(super) fn files(
             Err(cause) if out_of_reach(&cause) => {}
             Err(cause) => return Err(ResolveError::Protected { path, cause }),
         }
+    }
+    if elsewhere {
+        return Ok(protected.into_keys().collect());
     }
     for At { value: pattern, position } in &declared.protect {
         let path = PathBuf::from(pattern.literal_prefix());
@@ -87,6 +93,25 @@ pub(super) fn files(
         }
     }
     Ok(protected.into_keys().collect())
+}
+
+/// Identities of the protected files that a container has: those of the lists above, and those the manifest names.
+pub(in super::super) fn in_container(
+    declared: &Declared,
+    root: &ContainerRoot,
+) -> BTreeSet<FileId> {
+    let granted = granted(declared);
+    let mut paths: Vec<PathBuf> = EVERYWHERE.iter().map(PathBuf::from).collect();
+    for directory in EVERYTHING_IN.map(Path::new) {
+        let names = root.names(directory).unwrap_or_default();
+        paths.extend(names.iter().map(|name| directory.join(name)));
+    }
+    paths.retain(|path| {
+        !granted.iter().any(|grant| grant.value.literal_prefix() == path.to_string_lossy())
+    });
+    paths.extend(declared.protect.iter().map(|path| PathBuf::from(path.value.literal_prefix())));
+    let identities = paths.iter().filter_map(|path| root.identify(path).ok());
+    identities.filter(|identity| !identity.directory).map(|identity| identity.file).collect()
 }
 
 fn candidates() -> Result<Vec<PathBuf>, ResolveError> {

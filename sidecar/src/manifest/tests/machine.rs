@@ -27,6 +27,7 @@ fn context(occasion: Occasion) -> ResolveContext<'static> {
         wall: UNIX_EPOCH + Duration::from_secs(1_893_456_000),
         boot: KernelTime::from_nanos(3_600_000_000_000),
         occasion,
+        elsewhere: false,
         names: &NAMES,
     }
 }

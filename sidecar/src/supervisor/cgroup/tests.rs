@@ -35,6 +35,17 @@ fn a_writable_mount_is_preferred_to_a_read_only_one_and_the_root_to_a_subtree() 
 }
 
 #[test]
+fn a_mount_that_begins_above_the_cgroup_namespace_shows_more_than_its_root() {
+    let root = choose(
+        "1 0 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n\
+         2 0 0:26 /../../.. /host rw - cgroup2 cgroup2 rw\n\
+         3 0 0:26 /.. /above rw - cgroup2 cgroup2 rw\n",
+    )
+    .unwrap();
+    assert_eq!(root.mount(), Path::new("/host"));
+}
+
+#[test]
 fn a_subtree_mount_is_named_as_proc_names_it() {
     let root = choose("2 0 0:26 /kubepods /b rw - cgroup2 cgroup2 rw\n").unwrap();
     assert_eq!(root.name_in_proc("a.1"), Path::new("/kubepods/picket/a.1"));

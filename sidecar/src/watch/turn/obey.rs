@@ -74,7 +74,9 @@ impl Loop {
         match early {
             Early::Tap(source) => self.taps.push(source),
             Early::Name { sandbox, series } => self.ledger.name(sandbox, *series),
-            Early::Expect { sandbox } => self.arriving.expect(sandbox),
+            Early::Expect { sandbox, after_exec } => {
+                self.arriving.expect(sandbox, after_exec.map(|policy| *policy));
+            }
             Early::Register { sandbox, policy, arrival, controls } => {
                 self.register(sandbox, *policy, arrival, controls);
             }
