@@ -20,6 +20,7 @@ pub(crate) fn products() -> Outcome<Programs> {
         let mut command = places::cargo();
         command.args(["build", "--workspace", "--bin", "picket"]);
         command.args(["--test", "gate", "--test", "kernel", "--test", "cli"]);
+        command.args(["--test", "node", "--test", "service", "--test", "deploy"]);
         build(&mut command)
     })
 }

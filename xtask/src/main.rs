@@ -13,6 +13,8 @@ mod bench;
 mod demo;
 mod docs;
 mod ebpf;
+mod image;
+mod kubernetes;
 mod places;
 mod python;
 mod shell;
@@ -36,13 +38,15 @@ Commands:
                        lint     rustfmt and clippy, warnings are errors
                        unit     every test that needs no root
                        ebpf     the committed kernel object belongs to the committed sources
+                       deploy   what deploy/ renders to, by kubectl and Kubernetes' schemas
                        kernel   probes, gate and command line on this kernel (root)
-                       vm       probes and gate on Debian's 6.1 and 6.12 kernels in QEMU
+                       vm       probes, gate, pod and unit file on Debian's 6.1 and 6.12 kernels in QEMU
   ebpf [--check]     rebuild ebpf/picket.bpf.o; --check: prove that the committed one is its build
-  vm [--kernel 6.1|6.12] [--without-bpf-lsm] [-- FILTER...]
+  vm [--kernel 6.1|6.12] [--without-bpf-lsm | --systemd] [-- FILTER...]
                      the kernel tests in QEMU guests; FILTER goes to the test programs
   docs [--check]     write what is made of sidecar/telemetry.yaml: exportable names and their
                      reference; --check: name what is stale, write nothing
+  image              build the static binary of the image, and try it in an empty root (root)
   bench [NAME]       a benchmark in release mode (default: containment)
   tidy               the tidy suite alone
   help               this text
@@ -74,6 +78,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "ebpf" => ebpf::run(rest),
         "vm" => vm::run(rest),
         "docs" => docs::run(rest),
+        "image" => image::run(rest),
         "bench" => bench::run(rest),
         "tidy" => tidy::run(rest),
         "help" | "--help" | "-h" => {

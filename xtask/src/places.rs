@@ -50,6 +50,12 @@ pub(crate) fn cache(name: &str) -> Outcome<PathBuf> {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(repository());
+    forget_this_crate(&mut command);
+    command
+}
+
+/// For a command that runs Cargo: takes back what `cargo run` said to this program.
+pub(crate) fn forget_this_crate(command: &mut Command) {
     // `cargo run` describes this crate to us by variables; passed on, they would describe it to
     // build scripts and tests of other crates.
     for (name, _) in std::env::vars_os() {
@@ -59,5 +65,4 @@ pub(crate) fn cargo() -> Command {
         }
     }
     command.env_remove("LD_LIBRARY_PATH");
-    command
 }

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::shell::{self, Ended, Failure, Outcome};
-use crate::{apt, artifacts, ebpf, places, python, tidy, vm};
+use crate::{apt, artifacts, ebpf, kubernetes, places, python, tidy, vm};
 pub(crate) use tally::Tally;
 
 /// A cold run of everything that takes longer has become a reason not to run it.
@@ -19,11 +19,12 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(40 * 60);
 /// A suite adds what it counted; a failure is what kept it from counting.
 type Suite = fn(&mut Tally) -> Outcome;
 
-const SUITES: [(&str, Suite); 6] = [
+const SUITES: [(&str, Suite); 7] = [
     ("tidy", |tally| tally.one(tidy::check())),
     ("lint", lint),
     ("unit", unit),
     ("ebpf", |tally| tally.one(ebpf::is_fresh())),
+    ("deploy", deploy),
     ("kernel", |tally| kernel(tally, None)),
     ("vm", |tally| vm::suite(tally)),
 ];
@@ -106,6 +107,17 @@ fn check(name: &str, arguments: &[&str]) -> Outcome {
 
 fn unit(tally: &mut Tally) -> Outcome {
     libtest(tally, places::cargo().args(["test", "--workspace", "--no-fail-fast"]))
+}
+
+/// What `deploy/` renders to, judged by the real tools.
+fn deploy(tally: &mut Tally) -> Outcome {
+    let tools = kubernetes::tools()?;
+    let programs = artifacts::products()?;
+    let mut command = Command::new(artifacts::find(&programs, "deploy")?);
+    command.current_dir(places::repository().join("tests"));
+    command.env("PICKET_BIN", artifacts::find(&programs, "picket")?);
+    command.env("KUBECTL", tools.kubectl).env("KUBERNETES_VALIDATE", tools.validate);
+    libtest(tally, &mut command)
 }
 
 /// Probes, gate and command line on the kernel we run on.

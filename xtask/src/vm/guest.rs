@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::Boot;
-use super::initramfs::SUITES;
+use super::initramfs::{SERVICE, SUITES};
 use super::kernels::Kernel;
+use super::{Boot, Plan};
 use crate::shell::{self, About, Ended, Failure, Outcome};
 use crate::suites::Tally;
 
@@ -21,6 +21,10 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// Debian's default list, and the same without `bpf`.
 const MODULES: &str = "landlock,lockdown,yama,integrity,apparmor";
 
+/// What a guest with systemd is told besides: `init.sh` reads the first word, systemd the others. What it has to say is
+/// in its journal, which nobody reads.
+const SYSTEMD: &str = " picket.init=systemd systemd.unit=picket-test.target systemd.show_status=0";
+
 pub(super) fn boot(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Tally) -> Outcome {
     let Boot { kernel, plan, .. } = boot;
     let name = boot.name();
@@ -28,7 +32,8 @@ pub(super) fn boot(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Tally
     let mut file = File::create(&log).about(log.display())?;
     let mut console = Console::default();
     let mut unwritten = None;
-    let mut qemu = command(kernel, image, plan.bpf_lsm);
+    let mut qemu = command(kernel, image, plan);
+    let programs: &[&str] = if plan.systemd { &[SERVICE] } else { &SUITES };
     let result = shell::step(&format!("guest {name}: {}", kernel.name), || {
         let ended = shell::stream(&mut qemu, LONGEST, |line| {
             unwritten = writeln!(file, "{line}").err().or(unwritten.take());
@@ -41,7 +46,7 @@ pub(super) fn boot(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Tally
             Ended::TimedOut => {
                 Err(format!("the guest was not done after {}", shell::seconds(LONGEST)))
             }
-            Ended::Exited { .. } => console.verdict(!plan.filter.is_empty()),
+            Ended::Exited { .. } => console.verdict(programs, !plan.filter.is_empty()),
         }
         .map_err(|why| Failure::new(format!("{why}; its console is in {}", log.display())))
     });
@@ -51,8 +56,9 @@ pub(super) fn boot(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Tally
     }
 }
 
-fn command(kernel: &Kernel, image: &Path, bpf_lsm: bool) -> Command {
-    let modules = if bpf_lsm { format!("{MODULES},bpf") } else { MODULES.to_owned() };
+fn command(kernel: &Kernel, image: &Path, plan: &Plan) -> Command {
+    let modules = if plan.bpf_lsm { format!("{MODULES},bpf") } else { MODULES.to_owned() };
+    let init = if plan.systemd { SYSTEMD } else { "" };
     let mut command = Command::new("qemu-system-x86_64");
     command
         // One emulator thread for both processors. With two, one of them now and then runs into the breakpoint by which
@@ -65,7 +71,7 @@ fn command(kernel: &Kernel, image: &Path, bpf_lsm: bool) -> Command {
         .arg("-initrd")
         .arg(image)
         .arg("-append")
-        .arg(format!("console=ttyS0 quiet loglevel=1 panic=-1 lsm={modules}"));
+        .arg(format!("console=ttyS0 quiet loglevel=1 panic=-1 lsm={modules}{init}"));
     command
 }
 
@@ -107,9 +113,9 @@ impl Console {
 
     /// Whether every program ran to its end. Failed tests are libtest's to count (its status 101);
     /// any other status is a program that died.
-    fn verdict(&self, filtered: bool) -> Result<(), String> {
-        for suite in SUITES {
-            match self.ended.iter().find(|program| program.suite == suite) {
+    fn verdict(&self, programs: &[&str], filtered: bool) -> Result<(), String> {
+        for suite in programs {
+            match self.ended.iter().find(|program| program.suite == *suite) {
                 None => return Err(format!("the guest ended before its tests `{suite}` did")),
                 Some(Program { status, .. }) if status != "0" && status != "101" => {
                     return Err(format!("the tests `{suite}` ended with status {status}"));
@@ -136,6 +142,8 @@ mod tests {
         (console, tally)
     }
 
+    const PROGRAMS: [&str; 2] = ["kernel", "gate"];
+
     const WHOLE: [&str; 7] = [
         "picket-guest begin kernel",
         "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
@@ -149,7 +157,7 @@ mod tests {
     #[test]
     fn a_guest_that_ran_everything_is_judged_by_its_tests() {
         let (console, tally) = console(&WHOLE);
-        assert_eq!(console.verdict(false), Ok(()));
+        assert_eq!(console.verdict(&PROGRAMS, false), Ok(()));
         assert_eq!(tally, Tally { passed: 4, failed: 1 });
     }
 
@@ -157,7 +165,7 @@ mod tests {
     fn a_guest_that_stops_early_has_no_verdict_wherever_it_stops() {
         for n_lines in 0..WHOLE.len() {
             let (console, _) = console(&WHOLE[..n_lines]);
-            assert!(console.verdict(false).is_err(), "after {n_lines} lines");
+            assert!(console.verdict(&PROGRAMS, false).is_err(), "after {n_lines} lines");
         }
     }
 
@@ -169,7 +177,7 @@ mod tests {
             "picket-guest over",
         ]);
         assert_eq!(
-            console.verdict(false),
+            console.verdict(&PROGRAMS, false),
             Err("the tests `kernel` ended with status 139".to_owned())
         );
     }
@@ -178,7 +186,10 @@ mod tests {
     fn a_program_without_tests_is_no_proof_unless_a_filter_explains_it() {
         let lines = WHOLE.iter().filter(|line| !line.contains("3 passed")).copied();
         let (console, _) = console(&lines.collect::<Vec<_>>());
-        assert_eq!(console.verdict(false), Err("the tests `kernel` are none".to_owned()));
-        assert_eq!(console.verdict(true), Ok(()));
+        assert_eq!(
+            console.verdict(&PROGRAMS, false),
+            Err("the tests `kernel` are none".to_owned())
+        );
+        assert_eq!(console.verdict(&PROGRAMS, true), Ok(()));
     }
 }

@@ -3,6 +3,8 @@
 //! The tree has Debian's shape (`/bin` is a link to `/usr/bin`, libraries where they are on the
 //! host), so that canonical paths in the guest are those of a real machine.
 
+mod systemd;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -12,8 +14,11 @@ use crate::artifacts::{self, Programs};
 use crate::places;
 use crate::shell::{self, About, Failure, Outcome};
 
-/// Test programs of a guest, in the order of their run; `init.sh` has the same list.
-pub(super) const SUITES: [&str; 2] = ["kernel", "gate"];
+/// Test programs of a guest whose first process is `init.sh`, in the order of their run; it has the same list.
+pub(super) const SUITES: [&str; 3] = ["kernel", "gate", "node"];
+
+/// The test program of a guest whose first process is systemd; `service/test.service` runs it.
+pub(super) const SERVICE: &str = "service";
 
 const STAND_IN: &str = "picket-stand-in";
 
@@ -51,8 +56,10 @@ pub(super) fn build(programs: &Programs, filter: &[String]) -> Outcome<PathBuf> 
     install(&root, Path::new("/bin/busybox"), "usr/bin/busybox")?;
     install(&root, Path::new("/usr/bin/dash"), "usr/bin/dash")?;
     install(&root, Path::new("/usr/sbin/bpftool"), "usr/sbin/bpftool")?;
+    install(&root, Path::new("/usr/bin/crun"), "usr/bin/crun")?;
+    systemd::install_into(&root)?;
     install(&root, artifacts::find(programs, "picket")?, "usr/bin/picket")?;
-    for suite in SUITES {
+    for suite in SUITES.into_iter().chain([SERVICE]) {
         install(
             &root,
             artifacts::find(programs, suite)?,
@@ -146,6 +153,7 @@ mod tests {
     #[test]
     fn the_guest_runs_exactly_the_programs_that_are_packed() {
         assert!(INIT.contains(&format!("for suite in {}; do", SUITES.join(" "))));
+        assert!(systemd::TEST_UNIT.contains(&format!("/usr/lib/picket-tests/{SERVICE} ")));
         assert!(INIT.contains(&format!("/usr/lib/picket-tests/{STAND_IN}\n")));
     }
 }

@@ -19,7 +19,8 @@ use crate::shell::{self, Failure, Outcome};
 use crate::suites::Tally;
 use crate::{apt, artifacts, places};
 
-const PACKAGES: [&str; 4] = ["qemu-system-x86", "busybox-static", "cpio", "bpftool"];
+const PACKAGES: [&str; 6] =
+    ["qemu-system-x86", "busybox-static", "cpio", "bpftool", "crun", "systemd"];
 
 /// The kernel series of the matrix.
 const SERIES: [&str; 2] = ["6.1", "6.12"];
@@ -30,6 +31,8 @@ struct Plan {
     series: Vec<String>,
     /// Boot as most distributions do: with a kernel that has the BPF LSM and does not use it.
     bpf_lsm: bool,
+    /// Boot with systemd as first process, for the unit file.
+    systemd: bool,
     /// Passed to the test programs.
     filter: Vec<String>,
 }
@@ -46,7 +49,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<ExitCode> {
 pub(crate) fn suite(tally: &mut Tally) -> Outcome {
     // Compiled in and not active: LSM programs load there and never run, so the trace tier must take over.
     let inactive = ["--kernel", "6.1", "--without-bpf-lsm"].map(str::to_owned);
-    boot_all(&[parse(&[])?, parse(&inactive)?], tally)
+    let managed = ["--kernel", "6.12", "--systemd"].map(str::to_owned);
+    boot_all(&[parse(&[])?, parse(&inactive)?, parse(&managed)?], tally)
 }
 
 /// One guest to boot.
@@ -59,7 +63,8 @@ struct Boot<'a> {
 impl Boot<'_> {
     fn name(&self) -> String {
         let without = if self.plan.bpf_lsm { "" } else { "-without-bpf-lsm" };
-        format!("{}{without}", self.series)
+        let with = if self.plan.systemd { "-systemd" } else { "" };
+        format!("{}{without}{with}", self.series)
     }
 }
 
@@ -125,7 +130,7 @@ fn boot_with_patience(boot: &Boot<'_>, image: &Path, logs: &Path, tally: &mut Ta
 }
 
 fn parse(arguments: &[String]) -> Outcome<Plan> {
-    let mut plan = Plan { series: Vec::new(), bpf_lsm: true, filter: Vec::new() };
+    let mut plan = Plan { series: Vec::new(), bpf_lsm: true, systemd: false, filter: Vec::new() };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
@@ -141,6 +146,7 @@ fn parse(arguments: &[String]) -> Outcome<Plan> {
                 }
             },
             "--without-bpf-lsm" => plan.bpf_lsm = false,
+            "--systemd" => plan.systemd = true,
             "--" => plan.filter = rest.by_ref().cloned().collect(),
             other => {
                 return Err(Failure::new(format!(
