@@ -43,6 +43,8 @@ mod passing;
 #[cfg(test)]
 mod plugin;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod prometheus;
 #[cfg(test)]
 mod record;
@@ -54,6 +56,8 @@ mod scrape;
 mod shells;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod sink;
 #[cfg(test)]
 mod suggest;
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(crate) const LINGER: &str = "while :; do :; done";
 pub(crate) struct Plugin {
     directory: Rc<TempDir>,
     name: String,
+    version: String,
     exec: String,
     processes: u32,
     containment: &'static str,
@@ -34,6 +35,7 @@ impl Plugin {
         let plugin = Self {
             directory,
             name: unique("cli"),
+            version: "1.0.0".to_owned(),
             exec: String::new(),
             processes: 16,
             containment: "{ hold: 1s, on_expiry: kill }",
@@ -52,6 +54,12 @@ impl Plugin {
     pub(crate) fn declares(mut self, rules: &str) -> Self {
         self.rules.push_str(&self.filled(rules));
         self.rules.push('\n');
+        self
+    }
+
+    /// Declared to be of this version.
+    pub(crate) fn version(mut self, version: &str) -> Self {
+        version.clone_into(&mut self.version);
         self
     }
 
@@ -97,9 +105,9 @@ impl Plugin {
 
     /// The whole manifest.
     pub(crate) fn manifest(&self) -> String {
-        let Self { name, exec, processes, containment, rules, .. } = self;
+        let Self { name, version, exec, processes, containment, rules, .. } = self;
         format!(
-            "version: 1\nplugin: {{ name: {name}, version: 1.0.0 }}\nexec:\n{exec}\
+            "version: 1\nplugin: {{ name: {name}, version: {version} }}\nexec:\n{exec}\
              syscalls: {{ allow: {CALLS} }}\nprocesses: {{ max: {processes} }}\n\
              containment: {containment}\n{rules}"
         )

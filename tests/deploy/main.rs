@@ -4,6 +4,8 @@
 //! `cargo xtask test deploy` installs.
 
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod image;
 #[cfg(test)]
 mod kustomize;

@@ -106,12 +106,6 @@ fn without_net_admin_it_does_not_start() {
 }
 
 #[test]
-fn without_dac_override_it_does_not_start() {
-    let _calm = calm();
-    refuses(&daemon_set().without("DAC_OVERRIDE"), "making the cgroup /sys/fs/cgroup/picket");
-}
-
-#[test]
 fn without_sys_nice_it_works_and_says_that_it_will_be_slower() {
     let _calm = calm();
     let container = contains(&daemon_set().without("SYS_NICE"));

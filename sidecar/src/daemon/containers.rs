@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use picket_engine::{Actions, ContainmentPlan, Mode, OnExpiry, Policy, SandboxId, SyscallSet};
+use picket_engine::{Mode, Policy, SandboxId};
 
 use super::{
     handle::{PassedOver, Unwatched, Why},
@@ -299,19 +299,5 @@ pub(super) fn bound(
 /// What the kernel side goes by while nobody knows the manifest: nothing is declared, so it reports whatever is new, and
 /// in this mode it refuses nothing.
 pub(super) fn nothing_declared() -> Policy {
-    Policy {
-        exec: Vec::new(),
-        files: Vec::new(),
-        protected: BTreeSet::new(),
-        inherited: BTreeSet::new(),
-        entry: None,
-        connect: Vec::new(),
-        listen: Vec::new(),
-        syscalls: SyscallSet::EMPTY,
-        foreign_abi: false,
-        max_processes: 1,
-        actions: Actions::strict(),
-        containment: ContainmentPlan { hold: Duration::ZERO, on_expiry: OnExpiry::Hold },
-        mode: Mode::Observe,
-    }
+    Policy { mode: Mode::Observe, ..Policy::nothing_declared() }
 }

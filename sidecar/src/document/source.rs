@@ -101,12 +101,13 @@ impl Source {
         let lines: Vec<_> = self.text.lines().collect();
         let line = |position: Position| {
             let line = lines.get(usize::try_from(position.line - 1).ok()?)?;
-            (!line.trim().is_empty()).then(|| cropped(line, position))
+            (!line.trim().is_empty()).then(|| cropped(&masked(line), position))
         };
         let mut problems = Vec::new();
         for Fault { position, message, hint, warning } in faults {
             // What is not printed needs no line; finding a place in one takes its length.
             let shown = if problems.len() < SHOWN { line(position) } else { None };
+            let message = masked(&message);
             problems.push(Problem { position, message, hint, warning, shown });
         }
         Report { file: self.name.clone(), problems }
@@ -253,6 +254,24 @@ fn cropped(line: &str, position: Position) -> String {
     format!("{:5} | {left}{shown}{right}\n      | {indent}{mark}", position.line)
 }
 
+/// The text with the credentials of each address in it (`scheme://user:password@host`) starred out, one character for
+/// one: complaints go to logs, too.
+fn masked(text: &str) -> String {
+    let mut rest = text;
+    let mut masked = String::with_capacity(text.len());
+    while let Some(start) = rest.find("://").map(|at| at + 3) {
+        let (before, after) = rest.split_at(start);
+        masked.push_str(before);
+        let end = after.find(|c: char| "/?#'\"".contains(c) || c.is_whitespace());
+        let (authority, after) = after.split_at(end.unwrap_or(after.len()));
+        let (secret, host) = authority.split_at(authority.rfind('@').unwrap_or(0));
+        masked.extend(secret.chars().map(|_| '*'));
+        masked.push_str(host);
+        rest = after;
+    }
+    masked + rest
+}
+
 /// A complaint repeats the value it is about, and a value may be as long as the file.
 fn short(message: &str) -> Cow<'_, str> {
     match message.char_indices().nth(MESSAGE) {
@@ -285,4 +304,21 @@ pub(super) fn deceives(c: char) -> bool {
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_an_address_are_never_shown() {
+        for (text, shown) in [
+            ("url: 'http://me:s@cret@host/x'", "url: 'http://*********@host/x'"),
+            ("a http://b/c@d https://ü:é@e", "a http://b/c@d https://***@e"),
+            ("http://host", "http://host"),
+            ("://", "://"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
 }

@@ -43,6 +43,8 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
+    const ALL: [Self; 3] = [Self::Held, Self::Unbound, Self::Unnamed];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -76,6 +78,10 @@ impl DaemonMetrics {
             last_success: seconds(registry, &metric::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS),
             reloads: Counters::new(registry, &metric::CONFIG_RELOADS_TOTAL),
         };
+        // A series exists before it counts.
+        for state in ContainerState::ALL {
+            new.containers(state, 0);
+        }
         for outcome in [ReloadOutcome::Applied, ReloadOutcome::Refused] {
             drop(new.reloads.of([outcome.as_str().into()]));
         }

@@ -7,10 +7,8 @@ use picket::export::registry::{label, metric};
 use picket_tests::wait_until;
 
 use super::super::prometheus::promtool_check;
+use super::super::sink::Sink;
 use super::{depart, stage};
-
-/// They exist once an output is configured.
-const OF_OUTPUTS: [&str; 2] = ["picket_exports_queued_total", "picket_exports_total"];
 
 /// Type and names of the labels of each family.
 fn families(scrape: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
@@ -34,13 +32,25 @@ fn families(scrape: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
 #[test]
 fn a_daemon_that_has_contained_something_is_scraped_with_all_that_is_registered_and_no_more() {
     let mut stage = stage();
+    let [collector, alertmanager] = [(); 2].map(|()| Sink::open());
+    let outputs = format!(
+        "otlp: {{ endpoint: '{}' }}\nalerts:\n  outbox: {}\n  targets: [{{ name: am, type: alertmanager, url: '{}' }}]\n",
+        collector.url(),
+        stage.plugin.path("outbox.db").display(),
+        alertmanager.url()
+    );
+    stage.configure_with(&stage.rule("*", ""), &outputs);
     let daemon = stage.watching();
     let sandbox = depart(&mut stage, &daemon, "one");
     daemon.await_about("receipt", &sandbox);
     // Counted by the loop, after it has told of it.
     wait_until("a count", || daemon.counts("picket_containments_total{outcome=\"done\"} 1"));
+    // Each output makes its series when it begins.
+    wait_until("an alert", || {
+        daemon.counts("picket_exports_total{outcome=\"sent\",output=\"am\"} 1")
+    });
     let found = families(&daemon.get("/metrics").1);
-    let registered = metric::ALL.iter().filter(|one| !OF_OUTPUTS.contains(&one.name)).map(|one| {
+    let registered = metric::ALL.iter().map(|one| {
         let labels = one.labels.iter().chain(label::CONSTANT);
         let labels = labels.map(|label| label.as_str().to_owned()).collect();
         (one.name.to_owned(), (one.kind.to_owned(), labels))

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use picket_engine::SandboxId;
 
 use super::{Metrics, SeriesBudget};
-use crate::export::{DaemonMetrics, Fate, OperatorWord, Subject, registry};
+use crate::export::{
+    AlertMetrics, ContainerState, DaemonMetrics, Fate, OperatorWord, Subject, registry,
+};
 
 /// Sample by name and labels, each as it is written.
 pub(super) type Samples = BTreeMap<(String, BTreeMap<String, String>), f64>;
@@ -85,7 +87,11 @@ pub(super) fn n_counted(samples: &Samples) -> usize {
 #[test]
 fn a_scrape_has_what_is_registered_with_its_type_help_and_labels_and_nothing_else() {
     let metrics = Metrics::for_tests(SeriesBudget::DEFAULT);
-    let _daemon = DaemonMetrics::register(&metrics);
+    let daemon = DaemonMetrics::register(&metrics);
+    daemon.containers(ContainerState::Held, 1);
+    let alerts = AlertMetrics::register(&metrics);
+    alerts.waiting(&OperatorWord::new("oncall"), 1, 0);
+    alerts.up(&OperatorWord::new("oncall"), true);
     let series = metrics.sandbox(sandbox(0), &subject("p", "1"));
     series.finding(super::series::tests::FINDING);
     metrics.lost(&[("ring_full", 0)]);

@@ -6,15 +6,18 @@ use std::{collections::BTreeMap, iter::Peekable, str::CharIndices};
 
 use crate::registry::{Kind, OUTPUTS, Registry};
 
-/// Labels that every series of a scrape has: two of Prometheus' own, two constant ones of Picket's.
-const EVERYWHERE: [&str; 4] = ["job", "instance", "node", "tier"];
+/// Labels that Prometheus gives to every series of a scrape.
+const OF_PROMETHEUS: [&str; 2] = ["job", "instance"];
 const HISTOGRAM_PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
 const OPERATORS: [&str; 5] = ["and", "or", "unless", "offset", "bool"];
 /// What is followed by a list of labels.
 const GROUPINGS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 
 /// What may be asked for: name, and labels beside those that are everywhere.
-pub(crate) struct Names<'a>(BTreeMap<String, Vec<&'a str>>);
+pub(crate) struct Names<'a> {
+    metrics: BTreeMap<String, Vec<&'a str>>,
+    everywhere: Vec<&'a str>,
+}
 
 impl<'a> Names<'a> {
     pub(crate) fn of(registry: &'a Registry) -> Self {
@@ -33,12 +36,15 @@ impl<'a> Names<'a> {
                 names.insert(metric.name.clone(), labels);
             }
         }
-        Self(names)
+        let constant =
+            registry.fields.iter().filter(|field| registry.constant_labels.contains(&field.name));
+        let constant = constant.filter_map(|field| (OUTPUTS[0].spelling)(field));
+        Self { metrics: names, everywhere: OF_PROMETHEUS.into_iter().chain(constant).collect() }
     }
 
     /// A recording rule's result has a name, too.
     pub(crate) fn record(&mut self, name: &str, labels: &[&'a str]) {
-        self.0.insert(name.to_owned(), labels.to_vec());
+        self.metrics.insert(name.to_owned(), labels.to_vec());
     }
 
     /// Refuses what is not registered. `place`: the panel or rule that the error names.
@@ -71,7 +77,7 @@ impl<'a> Names<'a> {
                             self.check_any(place, label)?;
                         }
                     } else if !called && !OPERATORS.contains(&word) {
-                        if !self.0.contains_key(word) {
+                        if !self.metrics.contains_key(word) {
                             return Err(format!("{place}: `{word}` is no registered metric"));
                         }
                         asked = Some(word);
@@ -84,8 +90,8 @@ impl<'a> Names<'a> {
     }
 
     fn check_label(&self, place: &str, metric: &str, label: &str) -> Result<(), String> {
-        let own = self.0.get(metric).is_some_and(|labels| labels.contains(&label));
-        if own || EVERYWHERE.contains(&label) {
+        let own = self.metrics.get(metric).is_some_and(|labels| labels.contains(&label));
+        if own || self.everywhere.contains(&label) {
             return Ok(());
         }
         Err(format!("{place}: `{metric}` has no registered label `{label}`"))
@@ -93,7 +99,9 @@ impl<'a> Names<'a> {
 
     /// Of a list of labels nobody says which metric they belong to; some metric must have each.
     pub(crate) fn check_any(&self, place: &str, label: &str) -> Result<(), String> {
-        if EVERYWHERE.contains(&label) || self.0.values().any(|labels| labels.contains(&label)) {
+        if self.everywhere.contains(&label)
+            || self.metrics.values().any(|labels| labels.contains(&label))
+        {
             return Ok(());
         }
         Err(format!("{place}: no metric has a registered label `{label}`"))
