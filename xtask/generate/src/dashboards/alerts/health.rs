@@ -155,5 +155,33 @@ fn outputs() -> Vec<Alert> {
                 at: "45m",
             },
         },
+        Alert {
+            name: "PicketAlertTargetDown",
+            severity: Severity::Warning,
+            expr: "min by (job, instance, node, output) (picket_alert_target_up) == 0".to_owned(),
+            lasting: "10m",
+            summary: "A target of alerts does not take what it is sent.",
+            description: "On {{ $labels.node }} target {{ $labels.output }} was told nothing for ten minutes. Messages wait in the outbox.",
+            fires: Case {
+                series: &[("picket_alert_target_up{@,output=\"pager\"}", "1 0x30")],
+                at: "20m",
+            },
+            labels: "@,output=\"pager\"",
+            quiet: Case {
+                series: &[("picket_alert_target_up{@,output=\"pager\"}", "0x5 1x30")],
+                at: "20m",
+            },
+        },
+        Alert {
+            name: "PicketAlertsNotDurable",
+            severity: Severity::Warning,
+            expr: "min by (job, instance, node) (picket_alerts_outbox_durable) == 0".to_owned(),
+            lasting: "0m",
+            summary: "The outbox of alerts cannot be written: what waits would be lost with Picket.",
+            description: "On {{ $labels.node }} messages of alerts are in memory only.",
+            fires: Case { series: &[("picket_alerts_outbox_durable{@}", "1 0x10")], at: "5m" },
+            labels: "@",
+            quiet: Case { series: &[("picket_alerts_outbox_durable{@}", "1x10")], at: "5m" },
+        },
     ]
 }
