@@ -615,9 +615,6 @@ pub mod key {
     /// One sentence made of the fields above.
     pub const SUMMARY: Key = Key("summary");
 
-    /// Where the reason is explained.
-    pub const RUNBOOK: Key = Key("runbook_url");
-
     /// Version of the webhook's JSON.
     pub const SCHEMA_VERSION: Key = Key("schema_version");
 
@@ -670,7 +667,6 @@ pub mod key {
         SEVERITY,
         STATUS,
         SUMMARY,
-        RUNBOOK,
         SCHEMA_VERSION,
         SENT_AT,
         STARTED_AT,
@@ -769,9 +765,6 @@ pub mod annotation {
     /// One sentence made of the fields above.
     pub const SUMMARY: Annotation = Annotation("summary");
 
-    /// Where the reason is explained.
-    pub const RUNBOOK: Annotation = Annotation("runbook_url");
-
     /// All of them.
     pub const ALL: &[Annotation] = &[
         DIGEST,
@@ -787,6 +780,5 @@ pub mod annotation {
         FINDINGS,
         CLOSURE,
         SUMMARY,
-        RUNBOOK,
     ];
 }
