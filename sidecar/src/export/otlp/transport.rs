@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentelemetry_otlp::{
     Compression, ExporterBuildError, LogExporter, Protocol as Otlp, RetryPolicy, SpanExporter,
-    WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _,
+    WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 use reqwest::redirect;
 use tonic::{
@@ -92,64 +92,52 @@ impl Wire {
     }
 
     pub(super) fn logs(&self, target: &Target) -> Result<LogExporter, OpenError> {
-        match self {
+        let builder = LogExporter::builder();
+        Ok(match self {
             Self::Grpc { channel, metadata } => {
-                let mut builder = LogExporter::builder()
-                    .with_tonic()
-                    .with_channel(channel.clone())
-                    .with_metadata(metadata.clone())
-                    .with_timeout(target.timeout)
-                    .with_retry_policy(patience());
-                if target.gzip {
-                    builder = builder.with_compression(Compression::Gzip);
-                }
-                Ok(builder.build()?)
+                by_grpc(builder.with_tonic(), channel, metadata, target).build()
             }
-            Self::Http { client } => {
-                let mut builder = LogExporter::builder()
-                    .with_http()
-                    .with_http_client(client.clone())
-                    .with_endpoint(target.url.to_string())
-                    .with_protocol(Otlp::HttpBinary)
-                    .with_timeout(target.timeout)
-                    .with_retry_policy(patience());
-                if target.gzip {
-                    builder = builder.with_compression(Compression::Gzip);
-                }
-                Ok(builder.build()?)
-            }
-        }
+            Self::Http { client } => by_http(builder.with_http(), client, target).build(),
+        }?)
     }
 
     pub(super) fn spans(&self, target: &Target) -> Result<SpanExporter, OpenError> {
-        match self {
+        let builder = SpanExporter::builder();
+        Ok(match self {
             Self::Grpc { channel, metadata } => {
-                let mut builder = SpanExporter::builder()
-                    .with_tonic()
-                    .with_channel(channel.clone())
-                    .with_metadata(metadata.clone())
-                    .with_timeout(target.timeout)
-                    .with_retry_policy(patience());
-                if target.gzip {
-                    builder = builder.with_compression(Compression::Gzip);
-                }
-                Ok(builder.build()?)
+                by_grpc(builder.with_tonic(), channel, metadata, target).build()
             }
-            Self::Http { client } => {
-                let mut builder = SpanExporter::builder()
-                    .with_http()
-                    .with_http_client(client.clone())
-                    .with_endpoint(target.url.to_string())
-                    .with_protocol(Otlp::HttpBinary)
-                    .with_timeout(target.timeout)
-                    .with_retry_policy(patience());
-                if target.gzip {
-                    builder = builder.with_compression(Compression::Gzip);
-                }
-                Ok(builder.build()?)
-            }
-        }
+            Self::Http { client } => by_http(builder.with_http(), client, target).build(),
+        }?)
     }
+}
+
+fn by_grpc<B: WithTonicConfig + WithExportConfig>(
+    builder: B,
+    channel: &Channel,
+    metadata: &MetadataMap,
+    target: &Target,
+) -> B {
+    let builder = builder
+        .with_channel(channel.clone())
+        .with_metadata(metadata.clone())
+        .with_timeout(target.timeout)
+        .with_retry_policy(patience());
+    if target.gzip { builder.with_compression(Compression::Gzip) } else { builder }
+}
+
+fn by_http<B: WithHttpConfig + WithExportConfig>(
+    builder: B,
+    client: &reqwest::Client,
+    target: &Target,
+) -> B {
+    let builder = builder
+        .with_http_client(client.clone())
+        .with_endpoint(target.url.to_string())
+        .with_protocol(Otlp::HttpBinary)
+        .with_timeout(target.timeout)
+        .with_retry_policy(patience());
+    if target.gzip { builder.with_compression(Compression::Gzip) } else { builder }
 }
 
 /// Enough attempts to fill the time a request has: a collector that is being replaced is back within it.
