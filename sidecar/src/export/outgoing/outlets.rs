@@ -97,8 +97,7 @@ impl Outlets {
         self.key.turn_to(clocks.wall);
         let (sandbox, incident, at, what) = match report {
             Report::Finding(finding) => {
-                let evidence = finding.evidence.clone();
-                let object = Object::of(&evidence.reveal().done, &self.key);
+                let object = Object::of(&finding.evidence.reveal().done, &self.key);
                 let what = What::Finding { labels: finding.labels(), object };
                 (finding.sandbox, finding.incident, finding.order.time, what)
             }
