@@ -49,10 +49,14 @@ impl FileWatch {
                 if rung.revents != 0 && !drain(&woken)? {
                     return Ok(());
                 }
+                let mut changed = false;
                 if let Some(files) = inbox.try_iter().last() {
-                    eye = Eye::open(&files)?;
+                    // Open before the former is read for the last time: no edit falls between the two.
+                    let next = Eye::open(&files)?;
+                    changed = eye.has_changed()?;
+                    eye = next;
                 }
-                let mut changed = eye.has_changed()?;
+                changed |= eye.has_changed()?;
                 while changed && poll::readable(&[eye.inotify.descriptor()], SETTLED)? {
                     changed |= eye.has_changed()?;
                 }
@@ -141,3 +145,6 @@ fn complain(directory: &Path, error: &io::Error) {
     let directory = directory.display();
     tracing::error!(%error, %directory, "changes of the configuration here are noticed by SIGHUP only");
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,8 +252,12 @@ impl Daemon {
     /// Whether the scrape says this of a series, or of several together: `name{labels} value`.
     pub(crate) fn counts(&self, line: &str) -> bool {
         let (series, wanted) = line.rsplit_once(' ').unwrap();
-        let found = value(&self.get("/metrics").1, series);
-        found.is_some_and(|found| found.to_string() == wanted)
+        self.reads(series).is_some_and(|found| found.to_string() == wanted)
+    }
+
+    /// What the scrape says of a series, or of several together: `name{labels}`.
+    pub(crate) fn reads(&self, series: &str) -> Option<f64> {
+        value(&self.get("/metrics").1, series)
     }
 
     pub(crate) fn signal(&self, number: i32) {
