@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
@@ -92,14 +93,11 @@ fn a_declared_descriptor_arrives_under_its_number_also_when_numbers_cross() {
     assert_eq!(text, "to five\nto three\n");
 }
 
-#[test]
-fn a12_a_descriptor_and_a_secret_that_picket_inherited_do_not_reach_the_plugin() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"secret").unwrap();
-    // The shell opens descriptor 9 without close-on-exec, as a careless caller of Picket would.
-    let script = format!(r#"exec 9<{}; exec "$0" "$@""#, file.path().display());
+/// What a plugin says of itself whose Picket was started by a careless caller, with a descriptor 9 that is not closed
+/// at exec.
+fn identity_under_a_careless_caller(descriptor: impl Into<Stdio>) -> String {
     let output = Command::new("/bin/sh")
-        .args(["-c", &script])
+        .args(["-c", r#"exec 9<&0 </dev/null; exec "$0" "$@""#])
         .arg(stand_in())
         .arg("picket")
         .arg(picket_binary())
@@ -108,13 +106,46 @@ fn a12_a_descriptor_and_a_secret_that_picket_inherited_do_not_reach_the_plugin()
         .arg("identity")
         .env_clear()
         .env("SECRET", "in Picket's environment")
-        .stdin(Stdio::null())
+        .stdin(descriptor)
         .stderr(Stdio::null())
         .output()
         .unwrap();
-    let output = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a12_a_descriptor_and_a_secret_that_picket_inherited_do_not_reach_the_plugin() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"secret").unwrap();
+    let output = identity_under_a_careless_caller(file);
     has(&output, "descriptors [0, 1, 2]");
     assert!(!output.contains("SECRET"), "{output}");
+}
+
+#[test]
+fn d15_a_connected_socket_that_picket_inherited_does_not_reach_the_plugin() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    has(&identity_under_a_careless_caller(OwnedFd::from(socket)), "descriptors [0, 1, 2]");
+}
+
+#[test]
+fn a13_a_file_that_picket_inherited_cannot_be_mapped() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"secret").unwrap();
+    has(&identity_under_a_careless_caller(file), "mapping descriptor 9: EBADF");
+}
+
+#[test]
+fn a14_nothing_that_the_launcher_had_mapped_is_mapped_in_the_plugin() {
+    let (_exit, output) = identity();
+    let mapped: Vec<&str> =
+        output.lines().filter_map(|line| line.strip_prefix("mapped ")).collect();
+    // The launcher is a copy of Picket, whose program and heap it has.
+    let program = stand_in().display().to_string();
+    let picket = picket_binary().display().to_string();
+    assert!(mapped.contains(&program.as_str()), "{mapped:?}");
+    assert!(!mapped.contains(&picket.as_str()), "{mapped:?}");
 }
 
 #[test]

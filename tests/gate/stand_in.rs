@@ -16,7 +16,7 @@
     reason = "half of a test: what it cannot do must fail loudly"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{CString, OsString, c_long};
 use std::fs::{self, OpenOptions};
@@ -113,6 +113,26 @@ fn identify() {
     }
     let group = fs::read_to_string("/proc/self/stat").unwrap();
     println!("terminal {}", group.rsplit(')').next().unwrap().split(' ').nth(5).unwrap());
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let files: BTreeSet<&str> =
+        maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..])).collect();
+    files.iter().for_each(|file| println!("mapped {file}"));
+    println!("mapping descriptor 9: {}", map(9));
+}
+
+/// What comes of mapping what is behind a descriptor.
+fn map(descriptor: RawFd) -> String {
+    // SAFETY: a new mapping at an address of the kernel's choice; nothing of ours lies there.
+    let address = unsafe {
+        libc::mmap(std::ptr::null_mut(), 1, libc::PROT_READ, libc::MAP_PRIVATE, descriptor, 0)
+    };
+    if address != libc::MAP_FAILED {
+        return "mapped".to_owned();
+    }
+    match io::Error::last_os_error().raw_os_error() {
+        Some(libc::EBADF) => "EBADF".to_owned(),
+        other => format!("{other:?}"),
+    }
 }
 
 /// Every attempt and what came of it.

@@ -1,6 +1,7 @@
 //! `picket doctor`: can this node run Picket, and what can be seen and stopped on it?
 
 mod sheet;
+mod techniques;
 
 use std::io::{self, Write};
 
@@ -19,6 +20,9 @@ pub(super) struct Arguments {
     /// Loads nothing into the kernel: believes what the kernel lists, proves nothing.
     #[arg(long)]
     no_load: bool,
+    /// Lists the known ways to get past a sentry and what is seen of each here, and nothing else.
+    #[arg(long)]
+    techniques: bool,
 }
 
 /// Everything the doctor has to say.
@@ -43,7 +47,11 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
     let text = match arguments.output {
         Output::Human => {
             let colour = narrate::is_coloured(&io::stdout());
-            sheet::text(&report, colour)
+            if arguments.techniques {
+                techniques::list(doctor::expected_tier(&report.facts).0, colour)
+            } else {
+                sheet::text(&report, colour)
+            }
         }
         Output::Json => format!("{}\n", report.value()),
     };
@@ -80,6 +88,7 @@ impl Report {
             "self_test": self_test(&self.facts.trial),
             "checks": self.checks.iter().map(check).collect::<Vec<_>>(),
             "capabilities": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "techniques": techniques::values(tier),
         })
     }
 

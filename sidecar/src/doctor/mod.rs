@@ -12,12 +12,14 @@ mod kernel;
 mod matrix;
 mod process;
 mod proof;
+mod techniques;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use facts::{Facts, Namespaces, Reading, Residents, Trial, Types};
 pub use matrix::{Ability, Answer, Row, matrix};
 pub use proof::{expected_tier, try_out};
+pub use techniques::{Claim, Sight, TECHNIQUES, Technique};
 
 /// What a check came to. Ordered by how much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,7 +16,8 @@ pub(crate) use files::{
     openat2, own_mounts,
 };
 pub(crate) use sockets::{
-    bind, connect, put_off_connect, send, send_batch, send_connected, socket,
+    bind, connect, landlock_without_connections, put_off_connect, send, send_batch, send_connected,
+    socket,
 };
 
 fn c_string(path: impl AsRef<Path>) -> CString {

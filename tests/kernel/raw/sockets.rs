@@ -92,6 +92,24 @@ pub(crate) fn put_off_connect(socket: &OwnedFd) -> io::Result<()> {
     checked(result.into()).map(drop)
 }
 
+/// From now on Landlock refuses this thread to connect by TCP.
+pub(crate) fn landlock_without_connections() -> io::Result<()> {
+    const CONNECT_TCP: u64 = 2;
+    // `struct landlock_ruleset_attr`: files, network.
+    let rules = [0, CONNECT_TCP];
+    let size = size_of_val(&rules);
+    // SAFETY: the rules and their size.
+    let result =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, rules.as_ptr(), size, 0) };
+    let rules = descriptor(result)?;
+    // SAFETY: numbers only.
+    checked(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
+    // SAFETY: numbers only.
+    let result =
+        unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0_u64) };
+    checked(result).map(drop)
+}
+
 /// `struct sockaddr_in` or `sockaddr_in6` as bytes, and how many of them there are.
 fn sockaddr(address: SocketAddr) -> ([u8; 28], libc::socklen_t) {
     let mut bytes = [0; 28];

@@ -8,6 +8,7 @@ mod dashboards;
 mod markdown;
 mod registry;
 mod rust;
+mod techniques;
 
 use std::{
     fs, io,
@@ -50,6 +51,7 @@ fn all(top: &Path) -> Result<Vec<Made>, String> {
     let registry = Registry::parse(&text)?;
     let mut all = vec![rust::names(&registry), markdown::reference(&registry)];
     all.extend(dashboards::made(&registry)?);
+    all.extend(techniques::made(top)?);
     Ok(all)
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn reference(registry: &Registry) -> Made {
 
 /// Text that stays in its cell: a bar would begin the next one, also between backticks, and an open backtick would
 /// take the rest of the row with it.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ");
     if text.matches('`').count().is_multiple_of(2) { text } else { text.replace('`', "\\`") }
 }

@@ -1,6 +1,6 @@
 //! The doctor's report as people read it: what needs doing first, then what is fine, then the table, then the verdict.
 
-use super::Report;
+use super::{Report, techniques};
 use crate::cli::narrate::{DIM, GREEN, RED, YELLOW};
 use crate::{
     cli::{narrate::paint, words},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// As wide as the help texts at most.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 /// Where what was found begins.
 const INDENT: usize = 31;
 /// Where the table's reasons begin.
@@ -41,6 +41,8 @@ pub(super) fn text(report: &Report, colour: bool) -> String {
     for row in &report.rows {
         lines.extend(row_lines(row, colour));
     }
+    lines.push(String::new());
+    lines.extend(wrap(&techniques::summary(tier), WIDTH));
     lines.push(String::new());
     lines.extend(verdict_lines(report, colour));
     lines.push(String::new());
@@ -139,7 +141,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// The first line behind `head`, the others below it.
-fn hung(head: &str, text: &[String], indent: usize) -> Vec<String> {
+pub(super) fn hung(head: &str, text: &[String], indent: usize) -> Vec<String> {
     let mut lines =
         vec![format!("{head}{}", text.first().map_or("", String::as_str)).trim_end().to_owned()];
     lines.extend(text.iter().skip(1).map(|line| format!("{:indent$}{line}", "")));
@@ -147,7 +149,7 @@ fn hung(head: &str, text: &[String], indent: usize) -> Vec<String> {
 }
 
 /// Lines of at most `width` characters, broken at blanks; a longer word stays whole.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("it begins with one line and only grows");
