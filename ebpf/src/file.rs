@@ -18,6 +18,12 @@ use crate::{
 #[map]
 static SEEN_FILES: LruHashMap<FileKey, u8> = LruHashMap::with_max_entries(16_384, 0);
 
+/// Words that hold all that a [`FileKey`] is made of: of `struct file` from its mode or path on, of `struct dentry` from its
+/// parent on, of `struct inode` from its superblock on. On 6.1 to 6.18; elsewhere a field may be read by itself.
+const FILE_WORDS: usize = 10;
+const DENTRY_WORDS: usize = 2;
+const INODE_WORDS: usize = 4;
+
 const FMODE_READ: u32 = 1;
 const FMODE_WRITE: u32 = 2;
 const FMODE_EXEC: u32 = 0x20;
@@ -36,17 +42,8 @@ pub struct Opened {
 /// Reads a `struct file`. `Ok(None)` for a descriptor that can neither read, write nor execute (`O_PATH`).
 #[inline(always)]
 pub fn inspect(file: Object) -> Result<Option<Opened>, Lost> {
-    let f_mode: u32 = file.read(offset!(file_mode))?;
-    if f_mode & FMODE_PATH != 0 {
-        return Ok(None);
-    }
-    let f_flags: u32 = file.read(offset!(file_flags))?;
-    // The exec family opens with its own bit; such an open is no read of the content by the program.
-    let access = if (f_mode | f_flags) & FMODE_EXEC != 0 {
-        ACCESS_EXECUTE
-    } else {
-        f_mode & (FMODE_READ | FMODE_WRITE)
-    };
+    let (f_mode, f_flags) = (file.read(offset!(file_mode))?, file.read(offset!(file_flags))?);
+    let Some(access) = access_of(f_mode, f_flags) else { return Ok(None) };
     let inode = file.read_pointer(offset!(file_inode))?;
     let superblock = inode.read_pointer(offset!(inode_sb))?;
     let vfsmount = file.read_pointer(offset!(file_mnt))?;
@@ -79,13 +76,70 @@ pub fn inspect(file: Object) -> Result<Option<Opened>, Lost> {
     }))
 }
 
+/// `None` for `O_PATH`.
+#[inline(always)]
+fn access_of(f_mode: u32, f_flags: u32) -> Option<u32> {
+    if f_mode & FMODE_PATH != 0 {
+        return None;
+    }
+    // The exec family opens with its own bit; such an open is no read of the content by the program.
+    let executes = (f_mode | f_flags) & FMODE_EXEC != 0;
+    Some(if executes { ACCESS_EXECUTE } else { f_mode & (FMODE_READ | FMODE_WRITE) })
+}
+
+/// By what a file is recognised, in as few reads as possible. `None` as in [`inspect`].
+#[inline(always)]
+fn glance(scope: &Scope, file: Object) -> Result<Option<FileKey>, Lost> {
+    let first = offset!(file_mode).min(offset!(file_mnt));
+    let file = file.window::<FILE_WORDS>(first)?;
+    let (f_mode, f_flags) = (file.field(offset!(file_mode))?, file.field(offset!(file_flags))?);
+    let Some(access) = access_of(f_mode, f_flags) else { return Ok(None) };
+    let vfsmount = file.pointer(offset!(file_mnt))?;
+    let dentry = file.pointer(offset!(file_dentry))?;
+    let inode = file.pointer(offset!(file_inode))?.window::<INODE_WORDS>(offset!(inode_sb))?;
+    let name = dentry.window::<DENTRY_WORDS>(offset!(dentry_parent))?;
+    Ok(Some(FileKey {
+        slot: scope.slot,
+        epoch: scope.settings.epoch,
+        device: inode.pointer(offset!(inode_sb))?.read(offset!(sb_dev))?,
+        access,
+        inode: inode.field(offset!(inode_ino))?,
+        dentry: dentry.address(),
+        parent: name.pointer(offset!(dentry_parent))?.address(),
+        name: name.field(offset!(dentry_name_hash))?,
+        mount: (vfsmount.address()).wrapping_sub(u64::from(offset!(mount_mnt))),
+    }))
+}
+
 /// Judges whether an open is new to the sandbox, and sends it if so.
 #[inline(always)]
 pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
+    let Some(key) = glance(scope, file)? else {
+        return Ok(Done::Filtered);
+    };
+    if SEEN_FILES.get_ptr(key).is_some() {
+        return Ok(Done::Aggregated);
+    }
+    report_new(scope, file)
+}
+
+/// Looks closer. What is remembered is what was sent: the file may have another name by now than at the glance.
+#[inline(always)]
+fn report_new(scope: &Scope, file: Object) -> Result<Done, Lost> {
     let Some(opened) = inspect(file)? else {
         return Ok(Done::Filtered);
     };
-    let key = FileKey {
+    send(scope, &opened)?;
+    // Only now: a record that found no room must be tried again by the next open. The table evicts, it is never full.
+    if scope.remembers() {
+        let _ = SEEN_FILES.insert(key_of(scope, &opened), 1, 0);
+    }
+    Ok(Done::Submitted)
+}
+
+#[inline(always)]
+fn key_of(scope: &Scope, opened: &Opened) -> FileKey {
+    FileKey {
         slot: scope.slot,
         epoch: scope.settings.epoch,
         device: opened.file.device,
@@ -95,16 +149,7 @@ pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
         parent: opened.parent,
         name: opened.name,
         mount: opened.place.mount.address(),
-    };
-    if SEEN_FILES.get_ptr(key).is_some() {
-        return Ok(Done::Aggregated);
     }
-    send(scope, &opened)?;
-    // Only now: a record that found no room must be tried again by the next open. The table evicts, it is never full.
-    if scope.remembers() {
-        let _ = SEEN_FILES.insert(key, 1, 0);
-    }
-    Ok(Done::Submitted)
 }
 
 #[inline(always)]

@@ -46,4 +46,6 @@ mod scope;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod shelves;
+#[cfg(test)]
 mod syscalls;

@@ -59,6 +59,48 @@ pub struct Member {
 }
 const _: () = assert!(size_of::<Member>() == 8);
 
+/// Cgroups on one [`Shelf`].
+pub const WAYS: usize = 2;
+
+/// A few members at the place that their id gives, in the array `SHELVES`: what every system call of the host looks at instead of
+/// the table `MEMBERS`, which holds all of them.
+///
+/// Each place has two shelves, because an array's element has one writer: the first picket's, the second the kernel programs'.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct Shelf {
+    /// v2 ids; 0 is a free way. A way is cleared as a whole before another cgroup takes it, so that no reader ever
+    /// finds the new cgroup with the old one's owner.
+    pub cgroups: [u64; WAYS],
+    /// Whose they are.
+    pub members: [Member; WAYS],
+    /// Not 0: a member of this place found no way and is in `MEMBERS` alone.
+    pub spilled: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+const _: () = assert!(size_of::<Shelf>() == 40);
+
+impl Shelf {
+    /// Nobody's.
+    pub const EMPTY: Self = Self {
+        cgroups: [0; WAYS],
+        members: [Member { slot: 0, generation: 0 }; WAYS],
+        spilled: 0,
+        reserved: 0,
+    };
+}
+
+/// The index of the first shelf of a cgroup's place, of `1 << bits` places. Ids come one after the other, but with gaps
+/// that depend on what else makes kernfs nodes, hence the multiplication (Fibonacci hashing).
+#[must_use]
+#[inline(always)]
+pub const fn shelf(cgroup: u64, bits: u32) -> u32 {
+    let place = cgroup.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits);
+    (place as u32) << 1
+}
+
 /// The sandbox in which a task was last seen, by thread id: tells a departure after it happened.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +186,7 @@ pub struct DestinationKey {
     pub protocol: u16,
     /// [`crate::operation`].
     pub operation: u16,
-    /// Zero.
-    pub reserved: u16,
+    /// 1 where the kernel refused it.
+    pub refused: u16,
 }
 const _: () = assert!(size_of::<DestinationKey>() == 32);

@@ -32,12 +32,6 @@ pub mod hook {
 /// How many hooks are counted.
 pub const HOOKS: u32 = 10;
 
-/// Index of a slot's counters for one hook in the map `COUNTS`.
-#[must_use]
-pub const fn counts_index(slot: u32, hook: u16) -> u32 {
-    slot * HOOKS + hook as u32
-}
-
 /// What became of the firings of one hook in one sandbox on one CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +51,33 @@ pub struct Counts {
     pub error: u64,
 }
 const _: () = assert!(size_of::<Counts>() == 48);
+
+impl Counts {
+    /// Nothing counted.
+    pub const ZERO: Self =
+        Self { fired: 0, filtered: 0, aggregated: 0, submitted: 0, dropped: 0, error: 0 };
+}
+
+/// The counters of one slot on one CPU: the element of `COUNTS` at the slot's index.
+///
+/// Runs that find at once that the sandbox has shown the same before are nearly all there are. Each is one addition, to
+/// [`Self::seen`]; it has no second step in which anything could be lost. To user space it is a firing that was aggregated.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct SlotCounts {
+    /// By hook: runs that ended with the look at what was shown before.
+    pub seen: [u64; HOOKS as usize],
+    /// By hook: all other runs.
+    pub hooks: [Counts; HOOKS as usize],
+}
+const _: () = assert!(size_of::<SlotCounts>() == 56 * HOOKS as usize);
+
+impl SlotCounts {
+    /// Nothing counted.
+    pub const ZERO: Self =
+        Self { seen: [0; HOOKS as usize], hooks: [Counts::ZERO; HOOKS as usize] };
+}
 
 /// Why something was lost; index of the per-CPU array `LOST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,9 +13,10 @@ mod record;
 
 pub use config::{
     DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN,
-    SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS, SYSCALLS, Slot, TaskOf, rule_operation,
+    SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS, SYSCALLS, Shelf, Slot, TaskOf, WAYS,
+    rule_operation, shelf,
 };
-pub use count::{Counts, HOOKS, Lost, counts_index, hook};
+pub use count::{Counts, HOOKS, Lost, SlotCounts, hook};
 pub use offsets::{ABSENT, Offsets};
 pub use record::{
     ARGV_MAX, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
@@ -24,4 +25,4 @@ pub use record::{
 };
 
 /// Version of every layout in this crate; the first field of each record.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;

@@ -71,11 +71,11 @@ fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
 #[inline(always)]
 fn file_of(descriptor: u64) -> Result<Option<Object>, Lost> {
     let table = Object::current_task().follow(offset!(task_files)).follow(offset!(files_fdt));
-    let max: u32 = table.read(offset!(fdtable_max))?;
+    let max: u32 = table.load(offset!(fdtable_max));
     if u64::from(max) <= descriptor {
         return Ok(None);
     }
-    let files = table.read_pointer(offset!(fdtable_fd))?;
+    let files = table.follow(offset!(fdtable_fd));
     let slot = Object(files.0.wrapping_add(descriptor as usize * size_of::<u64>()));
     let file = slot.read_pointer(0)?;
     Ok((!file.0.is_null()).then_some(file))

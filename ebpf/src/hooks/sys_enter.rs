@@ -24,17 +24,48 @@ const X32_BIT: u64 = 0x4000_0000;
 // kernel: sys_enter(struct pt_regs *, long int)
 #[btf_tracepoint(function = "sys_enter")]
 fn sys_enter(ctx: BtfTracePointContext) -> i32 {
-    if let Some(scope) = scope::current() {
+    // Once: it is a call on kernels before 7.0.
+    let task = Object::current_task();
+    if let Some(scope) = scope::of_task(task) {
         let number: u64 = ctx.arg(1);
-        count::account(&scope, hook::SYSCALL, || observe(&scope, number));
+        if is_seen(&scope, task, number) {
+            count::seen(&scope, hook::SYSCALL);
+        } else {
+            count::account(&scope, hook::SYSCALL, || observe(&scope, task, number));
+        }
     }
     0
 }
 
+/// Whether the running call came in by a 32-bit entry.
 #[inline(always)]
-fn observe(scope: &Scope, number: u64) -> Result<Done, Lost> {
-    let status: u32 = Object::current_task().load(offset!(task_status));
-    if status & TS_COMPAT != 0 {
+fn is_compat(task: Object) -> bool {
+    let status: u32 = task.load(offset!(task_status));
+    status & TS_COMPAT != 0
+}
+
+/// The hot path: a native call, of no danger, that was shown before in this epoch.
+#[inline(always)]
+fn is_seen(scope: &Scope, task: Object, number: u64) -> bool {
+    if is_compat(task) || u64::from(SYSCALLS) <= number {
+        return false;
+    }
+    let (word, bit) = place_of(number);
+    let Some(seen) = scope.seen_syscalls(word as usize) else { return false };
+    // SAFETY: a word of a live map element; a stale value only sends a number twice.
+    let seen = unsafe { core::ptr::read_volatile(seen) };
+    seen & !bounds::word(&scope.settings.danger, word) & bit != 0
+}
+
+/// Word and bit of a call's number.
+#[inline(always)]
+fn place_of(number: u64) -> (u64, u64) {
+    (bounds::below::<{ SYSCALL_WORDS as u64 }>(number / 64), 1 << (number % 64))
+}
+
+#[inline(always)]
+fn observe(scope: &Scope, task: Object, number: u64) -> Result<Done, Lost> {
+    if is_compat(task) {
         return send(scope, Ring::Verdicts, number, abi_of_call::IA32);
     }
     if number & X32_BIT != 0 {
@@ -43,16 +74,11 @@ fn observe(scope: &Scope, number: u64) -> Result<Done, Lost> {
     if u64::from(SYSCALLS) <= number {
         return send(scope, Ring::Verdicts, number, abi_of_call::NATIVE);
     }
-    let word = bounds::below::<{ SYSCALL_WORDS as u64 }>(number / 64);
-    let bit = 1_u64 << (number % 64);
+    let (word, bit) = place_of(number);
     if bounds::word(&scope.settings.danger, word) & bit != 0 {
         return send(scope, Ring::Verdicts, number, abi_of_call::NATIVE);
     }
     let seen = scope.seen_syscalls(word as usize).ok_or(Lost::Impossible)?;
-    // SAFETY: a word of a live map element; a stale value only sends a number twice.
-    if unsafe { core::ptr::read_volatile(seen) } & bit != 0 {
-        return Ok(Done::Aggregated);
-    }
     let declared = bounds::word(&scope.settings.declared, word) & bit != 0;
     let ring = if declared { Ring::Events } else { Ring::Verdicts };
     let done = send(scope, ring, number, abi_of_call::NATIVE)?;

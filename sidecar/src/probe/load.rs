@@ -9,7 +9,7 @@ use aya::{
         cgroup_sock_addr::CgroupSockAddrLinkId,
     },
 };
-use picket_abi::{HOOKS, RULE_BANKS};
+use picket_abi::RULE_BANKS;
 use zerocopy::IntoBytes;
 
 use super::{
@@ -167,18 +167,20 @@ impl Probe {
         let offsets = offsets::resolve(&Btf::from_kernel()?)?;
         let object = object()?;
         let loader_btf = LoaderBtf::from_sys_fs()?;
+        let cgroups = CGROUPS.max(settings.max_sandboxes.saturating_mul(CGROUPS_EACH));
+        // A place for each: with two ways on two shelves a spill is rare, and costs a look at the table.
+        let shelf_bits = cgroups.next_power_of_two().ilog2();
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&loader_btf))
             .override_global("OFFSETS", offsets.as_bytes(), true)
             .override_global(aya_log::LEVEL, &log_level(), false)
             .map_max_entries("SLOTS", settings.max_sandboxes)
-            .map_max_entries(
-                "MEMBERS",
-                CGROUPS.max(settings.max_sandboxes.saturating_mul(CGROUPS_EACH)),
-            )
+            .override_global("SHELF_BITS", &shelf_bits, true)
+            .map_max_entries("MEMBERS", cgroups)
+            .map_max_entries("SHELVES", 2 << shelf_bits)
             .map_max_entries("SEEN_SYSCALLS", settings.max_sandboxes)
             .map_max_entries("NET_RULES", settings.max_sandboxes * RULE_BANKS)
-            .map_max_entries("COUNTS", settings.max_sandboxes * HOOKS)
+            .map_max_entries("COUNTS", settings.max_sandboxes)
             .load(&object)
             .map_err(not_loaded)?;
         let rings = Rings::take(&mut ebpf, settings.max_sandboxes)?;

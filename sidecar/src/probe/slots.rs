@@ -5,6 +5,7 @@
 
 mod layout;
 mod maps;
+mod members;
 
 use std::{
     fmt,
@@ -150,7 +151,7 @@ impl Slots {
         if *top == NO_CGROUP {
             *top = cgroup;
         }
-        maps.admit(cgroup, sandbox)
+        maps.members.admit(cgroup, sandbox)
     }
 
     fn take_slot(
@@ -163,7 +164,7 @@ impl Slots {
     ) -> Result<SandboxId, SlotError> {
         let mut maps = self.lock();
         let sandbox = maps.reserve(&self.losses, policy, mount_namespace, flags, now)?;
-        if let Err(error) = maps.admit(cgroup, sandbox) {
+        if let Err(error) = maps.members.admit(cgroup, sandbox) {
             maps.live.remove(&sandbox);
             maps.release(sandbox.slot)?;
             return Err(error);
@@ -186,7 +187,7 @@ impl Slots {
         let (cgroup, old) = *maps.live.get(&sandbox).ok_or(SlotError::unknown(sandbox))?;
         let epoch = maps.next_epoch();
         let next = Slot { flags: 0, bank: (old.bank + 1) % RULE_BANKS, epoch, ..old };
-        let settings = maps.install_policy(sandbox.slot, policy, next, now)?;
+        let settings = maps.install_policy(sandbox.slot, policy, next, old.epoch, now)?;
         maps.live.insert(sandbox, (cgroup, settings));
         Ok(())
     }
@@ -201,11 +202,12 @@ impl Slots {
             return Ok(());
         };
         // The kernel forgets a removed cgroup by itself, and those below it have gone before it.
-        if maps.expel(cgroup, sandbox)? {
-            for below in maps.members_of(sandbox)? {
-                maps.expel(below, sandbox)?;
+        if maps.members.expel(cgroup, sandbox)? {
+            for below in maps.members.of(sandbox)? {
+                maps.members.expel(below, sandbox)?;
             }
         }
+        maps.members.clear_all_of(sandbox)?;
         maps.release(sandbox.slot)
     }
 

@@ -12,6 +12,7 @@ mod count;
 mod priority;
 mod tap;
 mod turn;
+mod wakeups;
 
 use std::{
     io,

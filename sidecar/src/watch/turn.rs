@@ -27,6 +27,7 @@ use super::{
     count::{Ledger, Sources},
     priority,
     tap::Source,
+    wakeups::{HOLD, Wakeups},
 };
 use crate::{
     clock, decode,
@@ -87,6 +88,9 @@ struct Loop {
     /// Taken from the inbox before their turn.
     deferred: VecDeque<Late>,
     ledger: Ledger,
+    wakeups: Wakeups,
+    /// The last turn left ordinary records for the next.
+    more: bool,
     steps: Steps,
     effects: Vec<Effect>,
     taps: Vec<Source>,
@@ -102,6 +106,8 @@ impl Loop {
         Self {
             parts,
             ledger,
+            wakeups: Wakeups::new(now),
+            more: false,
             engine: Engine::new(Settings::STANDARD),
             judged: BTreeMap::new(),
             arriving: Arriving::default(),
@@ -116,13 +122,16 @@ impl Loop {
     }
 
     fn turn_until_stopped(&mut self) -> io::Result<()> {
+        // Whoever read before may have left the kernel side silent.
+        self.parts.rings.rearm();
         loop {
             self.wait()?;
             if !self.obey() {
                 return Ok(());
             }
-            self.judge_records();
+            let read = self.judge_records();
             self.collect_receipts();
+            self.rearm(read);
             self.pass_time();
             self.parts.turned.store(clock::now().as_nanos(), Ordering::Relaxed);
         }
@@ -135,21 +144,39 @@ impl Loop {
             .rings
             .descriptors()
             .into_iter()
+            .filter(|_| !self.wakeups.held())
             .chain([self.parts.bell.descriptor()])
             .map(|fd| poll::entry(fd, libc::POLLIN))
             .collect();
         entries.extend(self.steps.pending_descriptors().map(|fd| poll::entry(fd, libc::POLLPRI)));
-        poll::poll(&mut entries, self.steps.patience().unwrap_or(TICK))?;
+        let longest = if self.more {
+            Duration::ZERO
+        } else if self.wakeups.held() {
+            HOLD
+        } else {
+            TICK
+        };
+        poll::poll(&mut entries, self.steps.patience().unwrap_or(longest).min(longest))?;
         self.parts.bell.silence();
         Ok(())
     }
 
-    /// Decodes what has arrived and judges it in the order in which it happened.
-    fn judge_records(&mut self) {
+    /// Lets the next record wake the loop again. What came between the last reading and this is found by the next wait:
+    /// a ring is readable as long as it holds anything.
+    fn rearm(&mut self, read: usize) {
+        self.more = BATCH <= read;
+        let stuck = read == 0 && !self.parts.rings.are_empty();
+        if self.wakeups.may_wake(0 < read, stuck, clock::now()) {
+            self.parts.rings.rearm();
+        }
+    }
+
+    /// Decodes what has arrived and judges it in the order in which it happened. Answers how many records there were.
+    fn judge_records(&mut self) -> usize {
         let Self { parts, batch, ledger, .. } = self;
         let metrics = &parts.metrics;
         ledger.weigh(&parts.rings);
-        parts.rings.drain(BATCH, |bytes| match decode::record(bytes) {
+        let read = parts.rings.drain(BATCH, |bytes| match decode::record(bytes) {
             Ok(decoded) => batch.push(decoded),
             Err(error) => {
                 metrics.undecodable();
@@ -175,6 +202,7 @@ impl Loop {
         }
         // Its room is used again.
         self.batch = batch;
+        read
     }
 
     fn judge(&mut self, decoded: decode::Decoded) {

@@ -2,7 +2,10 @@
 //!
 //! It differs from machine to machine by more than all that a program can do there (25 ns on one, 150 on another whose processor
 //! needs slow returns against speculation), so no added time says anything without it.
-#![expect(unsafe_code, reason = "bpf(2) for a program of two instructions; the loader wants an object file")]
+#![expect(
+    unsafe_code,
+    reason = "bpf(2) for a program of two instructions; the loader wants an object file"
+)]
 
 use std::ffi::CStr;
 use std::io;

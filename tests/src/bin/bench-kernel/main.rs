@@ -1,6 +1,6 @@
 //! What the kernel side costs those who are watched, and those who are not.
 //!
-//! `bench-kernel [PART...] [--rounds N] [--output json]`, all parts by default:
+//! `bench-kernel [PART...] [--rounds N] [--only WORD] [--output json]`, all parts by default, `--only` rows with this word:
 //! `rows` (added CPU time of system calls, inside a sandbox and outside of all), `sandboxes` (the same with 1, 64 and 4,000 of them),
 //! `saturation` (two producers at full speed: what is observed, and whether all of it is accounted for),
 //! `memory` (what the kernel keeps for each sandbox).
@@ -36,7 +36,7 @@ fn main() -> Outcome {
     let mut told = Map::new();
     for part in &wanted.parts {
         let figures = match part.as_str() {
-            "rows" => rounds::rows(wanted.rounds)?,
+            "rows" => rounds::rows(wanted.rounds, &wanted.only)?,
             "sandboxes" => rounds::sandboxes(wanted.rounds)?,
             "saturation" => saturation::run()?,
             _ => memory::run()?,
@@ -61,18 +61,21 @@ struct Figures {
 struct Wanted {
     parts: Vec<String>,
     rounds: usize,
+    only: String,
     json: bool,
 }
 
 impl Wanted {
     fn parse(mut words: impl Iterator<Item = String>) -> Outcome<Self> {
-        let mut wanted = Self { parts: Vec::new(), rounds: ROUNDS, json: false };
+        let mut wanted =
+            Self { parts: Vec::new(), rounds: ROUNDS, only: String::new(), json: false };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--rounds" => {
                     let number = words.next().ok_or("--rounds wants a number")?;
                     wanted.rounds = number.parse()?;
                 }
+                "--only" => wanted.only = words.next().ok_or("--only wants a word")?,
                 "--output" => match words.next().as_deref() {
                     Some("json") => wanted.json = true,
                     Some("text") => wanted.json = false,

@@ -61,9 +61,10 @@ impl Workers {
     }
 }
 
-/// Every row, inside of a sandbox and outside of all.
-pub(crate) fn rows(rounds: usize) -> Outcome<Figures> {
-    let (lines, others) = alternate(rounds, &Row::ALL, &[1])?;
+/// Every row whose name has the word in it, inside of a sandbox and outside of all.
+pub(crate) fn rows(rounds: usize, only: &str) -> Outcome<Figures> {
+    let rows: Vec<Row> = Row::ALL.into_iter().filter(|row| row.name().contains(only)).collect();
+    let (lines, others) = alternate(rounds, &rows, &[1])?;
     let mut text = format!(
         "added CPU time of an operation, ns; medians of {rounds} rounds; {others}\n\
          {:<42} {:<8} {:>8} {:>7} {:>8} {:>8}  {:>9} {:>9}\n",
@@ -71,7 +72,7 @@ pub(crate) fn rows(rounds: usize) -> Outcome<Figures> {
     );
     let mut told = Vec::new();
     for (index, line) in lines.into_iter().enumerate() {
-        let row = *Row::ALL.get(index / 2).ok_or("no such row")?;
+        let row = *rows.get(index / 2).ok_or("no such row")?;
         let (place, target) = if index % 2 == 0 {
             ("inside", row.target_inside())
         } else {
@@ -164,7 +165,10 @@ fn alternate(rounds: usize, rows: &[Row], watched: &[u32]) -> Outcome<(Vec<Line>
         }
     }
     if kept < rounds {
-        return Err(format!("others load and unload programs: {kept} rounds of {rounds} undisturbed").into());
+        return Err(format!(
+            "others load and unload programs: {kept} rounds of {rounds} undisturbed"
+        )
+        .into());
     }
     let others = match strangers {
         0 => "nobody else at the entry of system calls".to_owned(),

@@ -104,7 +104,6 @@ pub(crate) struct Props {
     files: Vec<CString>,
     zero: File,
     receiver: UdpSocket,
-    sender: UdpSocket,
     address: libc::sockaddr_in,
 }
 
@@ -120,10 +119,11 @@ impl Props {
         let port = receiver.local_addr()?.port();
         Ok(Self {
             file: made("one".to_owned())?,
-            files: (0..FILES).map(|number| made(format!("many-{number}"))).collect::<Result<_, _>>()?,
+            files: (0..FILES)
+                .map(|number| made(format!("many-{number}")))
+                .collect::<Result<_, _>>()?,
             zero: File::open("/dev/zero")?,
             receiver,
-            sender: UdpSocket::bind("127.0.0.1:0")?,
             address: loopback(port),
             _place: place,
         })
@@ -144,8 +144,13 @@ impl Props {
                 files.take(usize::try_from(times)?).try_for_each(|file| open_close(file))?;
             }
             Row::Connect => {
-                let sender = self.sender.as_raw_fd();
-                (0..times).try_for_each(|_| self.connect(sender, &self.address))?;
+                // Made here: a socket belongs to the cgroup in which it was made, whoever uses it.
+                let sender = UdpSocket::bind("127.0.0.1:0")?;
+                let sender = number(sender.as_raw_fd());
+                let (at, size) =
+                    ((&raw const self.address) as u64, size_of_val(&self.address) as u64);
+                (0..times)
+                    .try_for_each(|_| done(call(libc::SYS_connect, [sender, at, size, 0])))?;
             }
             Row::Sequence => (0..times).try_for_each(|_| self.sequence())?,
             Row::Exec => {
@@ -157,11 +162,6 @@ impl Props {
             }
         }
         Ok(())
-    }
-
-    fn connect(&self, socket: RawFd, address: &libc::sockaddr_in) -> Outcome {
-        let (at, size) = ((&raw const *address) as u64, size_of_val(address) as u64);
-        done(call(libc::SYS_connect, [number(socket), at, size, 0]))
     }
 
     /// A datagram from a socket of its own to the receiver, which takes it.

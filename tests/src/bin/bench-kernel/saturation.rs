@@ -14,7 +14,7 @@ use crate::worker::{Flooded, Worker};
 use crate::{Figures, Outcome, stage};
 
 /// Calls of each producer.
-const MILLIONS: u8 = 40;
+const MILLIONS: u8 = 20;
 
 /// Calls a second that two producers are to be observed at.
 const TO_REACH: f64 = 5e6;
@@ -47,7 +47,10 @@ pub(crate) fn run() -> Outcome<Figures> {
             rings.drain(usize::MAX, |_| {});
             thread::park_timeout(Duration::from_millis(5));
         }
-        waiting.into_iter().map(|one| one.join().map_err(|_| "a thread panicked".to_owned())?).collect::<Result<_, String>>()
+        waiting
+            .into_iter()
+            .map(|one| one.join().map_err(|_| "a thread panicked".to_owned())?)
+            .collect::<Result<_, String>>()
     })?;
     let took = begun.elapsed();
     let after = rest(losses, &mut rings, id)?;
@@ -56,7 +59,8 @@ pub(crate) fn run() -> Outcome<Figures> {
     let dangerous: u64 = flooded.iter().map(|one| one.dangerous).sum();
     let observed = after.counts.fired - before.counts.fired;
     let reported = after.consumed - before.consumed;
-    let lost = after.counts.dropped + after.counts.error - before.counts.dropped - before.counts.error;
+    let lost =
+        after.counts.dropped + after.counts.error - before.counts.dropped - before.counts.error;
     let each_second = observed as f64 / took.as_secs_f64();
     let met = |holds: bool| if holds { "yes" } else { "NO" };
     let text = format!(

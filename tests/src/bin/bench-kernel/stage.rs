@@ -69,8 +69,7 @@ impl Stage {
     /// Watches the sandbox in which the worker is.
     pub(crate) fn watch(&mut self, sandbox: &Sandbox) -> Outcome<SandboxId> {
         let namespace = u32::try_from(fs::metadata("/proc/self/ns/mnt")?.ino())?;
-        let id =
-            self.probe.slots().watch(sandbox.id(), &self.policy, namespace, clock::now())?;
+        let id = self.probe.slots().watch(sandbox.id(), &self.policy, namespace, clock::now())?;
         self.sandboxes += 1;
         // Stays attached until the programs go.
         let _guard = self.probe.guard_network(File::open(sandbox.path())?)?;

@@ -1,5 +1,8 @@
 //! A process that acts when told and says what CPU time it took: forked before anything else, pinned to a processor.
-#![expect(unsafe_code, reason = "fork(2), processor clocks and affinity have no safe wrapper in std")]
+#![expect(
+    unsafe_code,
+    reason = "fork(2), processor clocks and affinity have no safe wrapper in std"
+)]
 
 use std::fs;
 use std::io::{Read, Write};
