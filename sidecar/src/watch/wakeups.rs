@@ -12,7 +12,7 @@ use picket_engine::KernelTime;
 pub(super) const HOLD: Duration = Duration::from_millis(1);
 
 /// Wake-ups in a row before the first hold: more than a program makes that starts, so that what it does wrong first is answered
-/// without one. Each hold's time without a wake-up gives one back.
+/// without one. Each time of a hold that passes without one gives one back.
 const IN_A_ROW: u64 = 128;
 
 /// Counts wake-ups.
@@ -42,7 +42,8 @@ impl Wakeups {
             if now.duration_since(since) < HOLD || stuck {
                 return false;
             }
-            self.held = None;
+            // The wake-up that follows is paid by this hold.
+            (self.held, self.reckoned) = (None, now);
             return true;
         }
         if stuck {

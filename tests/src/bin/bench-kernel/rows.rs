@@ -169,7 +169,7 @@ impl Props {
         let (family, kind) = (libc::AF_INET as u64, libc::SOCK_DGRAM as u64);
         let socket = call(libc::SYS_socket, [family, kind, 0, 0]);
         done(socket)?;
-        let (socket, byte) = (socket as u64, 0_u8);
+        let (socket, byte) = (socket.cast_unsigned(), 0_u8);
         let any = loopback(0);
         let (at, size) = ((&raw const any) as u64, size_of_val(&any) as u64);
         done(call(libc::SYS_bind, [socket, at, size, 0]))?;
@@ -193,7 +193,8 @@ fn open_close(path: &CString) -> Outcome {
 
 fn loopback(port: u16) -> libc::sockaddr_in {
     libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_family: libc::sa_family_t::try_from(libc::AF_INET)
+            .expect("address families are small numbers"),
         sin_port: port.to_be(),
         sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
         sin_zero: [0; 8],
