@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use picket_engine::KernelTime;
 
-/// How long records may gather under a flood.
-pub(super) const HOLD: Duration = Duration::from_millis(1);
+/// How long records may gather under a flood. No longer, because what a flood hides must be answered in time, too.
+pub(super) const HOLD: Duration = Duration::from_micros(250);
 
-/// Wake-ups in a row before the first hold: more than a program makes that starts, so that what it does wrong first is answered
-/// without one. Each time of a hold that passes without one gives one back.
-const IN_A_ROW: u64 = 128;
+/// Wake-ups in a row before the first hold: plugins that start one after the other make fewer, so that what one does wrong is
+/// answered without a hold.
+const IN_A_ROW: u64 = 256;
+
+/// A wake-up is given back for each of these times that passes without a hold.
+const EACH: Duration = Duration::from_micros(50);
 
 /// Counts wake-ups.
 #[derive(Debug)]
@@ -67,10 +70,10 @@ impl Wakeups {
     }
 
     fn reckon(&mut self, now: KernelTime) {
-        let holds = now.duration_since(self.reckoned).as_nanos() / HOLD.as_nanos();
-        if 0 < holds {
-            let holds = u64::try_from(holds).unwrap_or(u64::MAX);
-            self.left = self.left.saturating_add(holds).min(IN_A_ROW);
+        let given = now.duration_since(self.reckoned).as_nanos() / EACH.as_nanos();
+        if 0 < given {
+            let given = u64::try_from(given).unwrap_or(u64::MAX);
+            self.left = self.left.saturating_add(given).min(IN_A_ROW);
             self.reckoned = now;
         }
     }
@@ -89,7 +92,7 @@ mod tests {
     #[test]
     fn records_that_come_one_by_one_wake_each_time() {
         let mut wakeups = Wakeups::new(START);
-        assert!((1..10_000).all(|n| wakeups.may_wake(true, false, after(n * 1_000))));
+        assert!((1..10_000).all(|n| wakeups.may_wake(true, false, after(n * 100))));
     }
 
     #[test]
@@ -106,8 +109,8 @@ mod tests {
         let mut wakeups = Wakeups::new(START);
         while wakeups.may_wake(true, false, START) {}
         assert!(wakeups.held());
-        assert!(!wakeups.may_wake(true, false, after(999)));
-        assert!(wakeups.may_wake(true, false, after(1_000)));
+        assert!(!wakeups.may_wake(true, false, after(249)));
+        assert!(wakeups.may_wake(true, false, after(250)));
         assert!(!wakeups.held());
     }
 
@@ -116,7 +119,7 @@ mod tests {
         let mut wakeups = Wakeups::new(START);
         assert!(!wakeups.may_wake(false, true, START));
         assert!(wakeups.held());
-        assert!(wakeups.may_wake(true, false, after(1_000)));
+        assert!(wakeups.may_wake(true, false, after(250)));
     }
 
     #[test]
