@@ -23,6 +23,8 @@ const FMODE_WRITE: u32 = 2;
 const FMODE_EXEC: u32 = 0x20;
 const FMODE_PATH: u32 = 0x4000;
 const ACCESS_EXECUTE: u32 = 4;
+/// Part of the key only: an opened file that is mapped as well is two deeds.
+const ACCESS_MAPPED: u32 = 8;
 
 /// What a `struct file` says about the object behind it.
 #[derive(Clone, Copy)]
@@ -82,9 +84,24 @@ pub fn inspect(file: Object) -> Result<Option<Opened>, Lost> {
 /// Judges whether an open is new to the sandbox, and sends it if so.
 #[inline(always)]
 pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
-    let Some(opened) = inspect(file)? else {
+    match inspect(file)? {
+        Some(opened) => report(scope, &opened, hook::OPEN, kind::OPEN),
+        None => Ok(Done::Filtered),
+    }
+}
+
+/// Judges whether a mapping for execution is new to the sandbox, and sends it if so.
+#[inline(always)]
+pub fn report_mapped(scope: &Scope, file: Object) -> Result<Done, Lost> {
+    let Some(mut opened) = inspect(file)? else {
         return Ok(Done::Filtered);
     };
+    opened.file.access = ACCESS_MAPPED;
+    report(scope, &opened, hook::MEMORY, kind::MAPPED)
+}
+
+#[inline(always)]
+fn report(scope: &Scope, opened: &Opened, hook: u16, kind: u16) -> Result<Done, Lost> {
     let key = FileKey {
         slot: scope.slot,
         epoch: scope.settings.epoch,
@@ -99,7 +116,7 @@ pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
     if SEEN_FILES.get_ptr(key).is_some() {
         return Ok(Done::Aggregated);
     }
-    send(scope, &opened)?;
+    send(scope, opened, hook, kind)?;
     // Only now: a record that found no room must be tried again by the next open. The table evicts, it is never full.
     if scope.remembers() {
         let _ = SEEN_FILES.insert(key, 1, 0);
@@ -108,8 +125,8 @@ pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
 }
 
 #[inline(always)]
-fn send(scope: &Scope, opened: &Opened) -> Result<(), Lost> {
-    let header = output::header(scope, hook::OPEN, kind::OPEN, 0);
+fn send(scope: &Scope, opened: &Opened, hook: u16, kind: u16) -> Result<(), Lost> {
+    let header = output::header(scope, hook, kind, 0);
     let namespace = scope.settings.mount_namespace;
     let mut entry = Ring::Events.reserve::<FileShort>()?;
     let record = entry.as_mut_ptr();

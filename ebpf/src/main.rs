@@ -11,8 +11,10 @@
     reason = "the bpf target has no atomic read-modify-write in core::sync"
 )]
 
+mod arguments;
 mod bounds;
 mod count;
+mod deed;
 mod file;
 mod hooks;
 mod kernel;

@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use picket_engine::{
-    AccessSet, Declared, Deed, Departure, Fact, Finding, NetworkOperation, ObservedPath,
-    SyscallAbi, Unresolved,
+    AccessSet, Arguments, Declared, Deed, Departure, Fact, Finding, MemoryUse, NetworkOperation,
+    ObservedPath, SyscallAbi, Unresolved,
 };
 
-use crate::manifest::syscalls;
+use crate::{arguments, manifest::syscalls};
 
 /// Says that something failed, to standard error.
 pub(crate) fn error(message: &str) {
@@ -43,7 +43,7 @@ fn deed(deed: &Deed) -> String {
 /// A fact as a sentence without subject.
 pub(crate) fn fact(fact: &Fact) -> String {
     match fact {
-        Fact::Syscall { number, abi } => syscall(*number, *abi),
+        Fact::Syscall { number, abi, arguments: given } => syscall(*number, *abi, given),
         Fact::Open { path, access, .. } => format!("{} {}", verb(*access), path_text(path)),
         Fact::Exec { path, script: Some(script), .. } => {
             format!("executed the script {} with {}", text(script), path_text(path))
@@ -66,6 +66,21 @@ pub(crate) fn fact(fact: &Fact) -> String {
             let refusal = if *refused { ", refused by the kernel" } else { "" };
             format!("{what} {address} ({}{refusal})", protocol_name(*protocol))
         }
+        Fact::Socket { family, socket_type, protocol, refused } => {
+            let refusal = if *refused { ", refused by the kernel" } else { "" };
+            let socket = arguments::socket(*family, *socket_type, *protocol);
+            format!("asked for a socket ({socket}){refusal}")
+        }
+        Fact::Memory { how } => match how {
+            MemoryUse::Mapped => "mapped executable memory of its own",
+            MemoryUse::Changed => "made memory executable",
+            MemoryUse::Attached => "attached shared memory for execution",
+        }
+        .to_owned(),
+        Fact::Mapped { path, .. } => format!("mapped {} for execution", path_text(path)),
+        Fact::Namespaces { flags } => {
+            format!("asked for namespaces of its own ({})", arguments::namespaces(*flags))
+        }
         Fact::Fork { child_tgid, child_tid } if child_tgid == child_tid => {
             format!("created process {child_tgid}")
         }
@@ -79,10 +94,13 @@ pub(crate) fn fact(fact: &Fact) -> String {
     }
 }
 
-fn syscall(number: u32, abi: SyscallAbi) -> String {
+fn syscall(number: u32, abi: SyscallAbi, given: &Arguments) -> String {
     match abi {
         SyscallAbi::Native => match syscalls::name(number) {
-            Some(name) => format!("called {name}"),
+            Some(name) => match arguments::text(number, abi, given) {
+                Some(given) => format!("called {name}({given})"),
+                None => format!("called {name}"),
+            },
             None => format!("called the unknown system call {number}"),
         },
         SyscallAbi::Ia32 => format!("made the 32-bit system call {number}"),

@@ -66,7 +66,7 @@ fn after_a_flood_that_runs_the_ring_over_the_scraped_numbers_balance() {
         let dropped = kernel.get(&("open".to_owned(), "dropped".to_owned())).copied();
         (0 < dropped? && balances(&kernel, &records)).then_some((kernel, records, scrape))
     });
-    assert_eq!((kernel.len(), records.len()), (60, 30));
+    assert_eq!((kernel.len(), records.len()), (78, 39));
     assert!(3_000 <= kernel[&("open".to_owned(), "fired".to_owned())], "{kernel:?}");
     assert!(records.iter().all(|((_, outcome), count)| outcome != "shed" || *count == 0));
     assert!(sum(&scrape, "picket_conservation_imbalance") < f64::EPSILON, "{scrape}");

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod actor;
 #[cfg(test)]
+mod arguments;
+#[cfg(test)]
 mod conservation;
 #[cfg(test)]
 mod contain;
@@ -21,6 +23,8 @@ mod identity;
 mod kernel_says;
 #[cfg(test)]
 mod loading;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
@@ -46,4 +50,8 @@ mod scope;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod syscalls;
+#[cfg(test)]
+mod verdict;

@@ -73,7 +73,7 @@ impl Seen {
             && submitted == u64::try_from(self.records.len()).unwrap()
     }
 
-    fn facts<T>(&self, of: impl Fn(&Decoded) -> Option<T>) -> Vec<T> {
+    pub(crate) fn facts<T>(&self, of: impl Fn(&Decoded) -> Option<T>) -> Vec<T> {
         self.records.iter().filter_map(of).collect()
     }
 
@@ -126,7 +126,7 @@ impl Seen {
     /// (calling convention, number), in order.
     pub(crate) fn syscalls(&self) -> Vec<(SyscallAbi, u32)> {
         self.facts(|record| match record.fact {
-            Fact::Syscall { number, abi } => Some((abi, number)),
+            Fact::Syscall { number, abi, .. } => Some((abi, number)),
             _ => None,
         })
     }
@@ -168,7 +168,7 @@ impl Seen {
 }
 
 /// Tests compare what the engine's types would not print.
-fn shown(path: &ObservedPath) -> Result<PathBuf, Unresolved> {
+pub(crate) fn shown(path: &ObservedPath) -> Result<PathBuf, Unresolved> {
     match path {
         ObservedPath::Resolved(bytes) => Ok(PathBuf::from(OsString::from_vec(bytes.clone()))),
         ObservedPath::Unresolved(why) => Err(*why),

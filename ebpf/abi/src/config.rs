@@ -23,6 +23,9 @@ pub const SLOT_REFUSE_LISTEN: u32 = 2;
 /// count as shown by the plugin.
 pub const SLOT_STARTING: u32 = 4;
 
+/// Slot flag: executable memory of its own is declared.
+pub const SLOT_EXECUTABLE_MEMORY: u32 = 0x100;
+
 /// One watched sandbox, at its index in `SLOTS`. Writer: picket. Reader: every probe.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub const SLOT_STARTING: u32 = 4;
 pub struct Slot {
     /// Which sandbox of this slot's history; 0 means the slot is free.
     pub generation: u32,
-    /// [`SLOT_REFUSE_NETWORK`], [`SLOT_REFUSE_LISTEN`], [`SLOT_STARTING`].
+    /// [`SLOT_REFUSE_NETWORK`], [`SLOT_REFUSE_LISTEN`], [`SLOT_STARTING`], [`SLOT_EXECUTABLE_MEMORY`].
     pub flags: u32,
     /// Part of every "seen" key: raising it makes everything novel again.
     pub epoch: u32,
@@ -42,10 +45,13 @@ pub struct Slot {
     pub mount_namespace: u32,
     /// Declared native system calls, bit `n % 64` of word `n / 64`.
     pub declared: [u64; SYSCALL_WORDS],
-    /// Native system calls that are sent every time, not only the first.
+    /// Native system calls that are looked at every time, not only the first: those of the danger set that are not
+    /// declared are sent each time, and some others are judged by their arguments.
     pub danger: [u64; SYSCALL_WORDS],
+    /// Declared kinds of sockets, bit [`crate::socket_class`].
+    pub sockets: u64,
 }
-const _: () = assert!(size_of::<Slot>() == 152);
+const _: () = assert!(size_of::<Slot>() == 160);
 
 /// A cgroup that belongs to a sandbox: its top cgroup or a descendant. Key of `MEMBERS` is the cgroup's v2 id.
 #[repr(C)]

@@ -23,14 +23,33 @@ pub mod hook {
     pub const ATTACH: u16 = 8;
     /// A cgroup was made or removed below a sandbox.
     pub const CGROUP: u16 = 9;
+    /// A socket that is neither TCP, UDP nor Unix.
+    pub const SOCKET: u16 = 10;
+    /// Memory became executable.
+    pub const MEMORY: u16 = 11;
+    /// Namespaces were made or asked for.
+    pub const NAMESPACE: u16 = 12;
 
     /// Names for metrics and messages, in index order.
-    pub const NAMES: [&str; super::HOOKS as usize] =
-        ["syscall", "open", "connect", "send", "bind", "exec", "fork", "exit", "attach", "cgroup"];
+    pub const NAMES: [&str; super::HOOKS as usize] = [
+        "syscall",
+        "open",
+        "connect",
+        "send",
+        "bind",
+        "exec",
+        "fork",
+        "exit",
+        "attach",
+        "cgroup",
+        "socket",
+        "memory",
+        "namespace",
+    ];
 }
 
 /// How many hooks are counted.
-pub const HOOKS: u32 = 10;
+pub const HOOKS: u32 = 13;
 
 /// Index of a slot's counters for one hook in the map `COUNTS`.
 #[must_use]

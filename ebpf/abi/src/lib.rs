@@ -8,14 +8,17 @@
 
 mod config;
 mod count;
+mod deed;
 mod offsets;
 mod record;
 
 pub use config::{
-    DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN,
-    SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS, SYSCALLS, Slot, TaskOf, rule_operation,
+    DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_EXECUTABLE_MEMORY,
+    SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS, SYSCALLS, Slot, TaskOf,
+    rule_operation,
 };
 pub use count::{Counts, HOOKS, Lost, counts_index, hook};
+pub use deed::{DeedKey, Memory, Namespaces, Socket, memory_use, new_namespace, socket_class};
 pub use offsets::{ABSENT, Offsets};
 pub use record::{
     ARGV_MAX, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
@@ -24,4 +27,4 @@ pub use record::{
 };
 
 /// Version of every layout in this crate; the first field of each record.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;

@@ -18,6 +18,14 @@ pub mod kind {
     pub const LEFT: u16 = 7;
     /// [`super::Header`] alone: a task came in from outside.
     pub const ENTERED: u16 = 8;
+    /// [`crate::Socket`]
+    pub const SOCKET: u16 = 32;
+    /// [`crate::Memory`]
+    pub const MEMORY: u16 = 33;
+    /// [`super::FileShort`] or [`super::FileLong`]: a file was mapped for execution.
+    pub const MAPPED: u16 = 34;
+    /// [`crate::Namespaces`]
+    pub const NAMESPACES: u16 = 35;
 }
 
 /// Start of every record.
@@ -87,8 +95,10 @@ pub struct Syscall {
     pub number: u32,
     /// [`abi_of_call`]
     pub abi: u32,
+    /// As the registers held them at entry, in the order of `abi`. Pointers are never followed.
+    pub arguments: [u64; 6],
 }
-const _: () = assert!(size_of::<Syscall>() == 56);
+const _: () = assert!(size_of::<Syscall>() == 104);
 
 /// How far the path of a file could be resolved.
 pub mod path_state {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// `struct syscall_trace_exit`: common fields (8), number (8), then the return value.
-const RETURN_VALUE: usize = 16;
+pub(super) const RETURN_VALUE: usize = 16;
 
 #[tracepoint(category = "syscalls", name = "sys_exit_open")]
 fn sys_exit_open(ctx: TracePointContext) -> u32 {
@@ -69,7 +69,7 @@ fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
 
 /// The object behind a descriptor of the current task; `None` when another thread has closed it already.
 #[inline(always)]
-fn file_of(descriptor: u64) -> Result<Option<Object>, Lost> {
+pub(super) fn file_of(descriptor: u64) -> Result<Option<Object>, Lost> {
     let table = Object::current_task().follow(offset!(task_files)).follow(offset!(files_fdt));
     let max: u32 = table.read(offset!(fdtable_max))?;
     if u64::from(max) <= descriptor {

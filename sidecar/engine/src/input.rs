@@ -8,8 +8,8 @@ use core::fmt;
 use core::net::IpAddr;
 
 use crate::{
-    AccessSet, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process, SandboxId, Step,
-    SyscallAbi,
+    AccessSet, Arguments, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process,
+    SandboxId, Step, SyscallAbi,
 };
 
 /// One thing the engine is told.
@@ -128,6 +128,8 @@ pub enum Fact {
         number: u32,
         /// Which table the number counts in.
         abi: SyscallAbi,
+        /// Those of its arguments that are numbers and mean something to a reader.
+        arguments: Arguments,
     },
     /// A file was opened.
     Open {
@@ -167,6 +169,36 @@ pub enum Fact {
         /// The kernel already refused it. An attempt departs from a manifest as a success does.
         refused: bool,
     },
+    /// A socket was asked for that is neither TCP, UDP nor Unix.
+    Socket {
+        /// `AF_*`.
+        family: u32,
+        /// `SOCK_*`.
+        socket_type: u32,
+        /// Protocol, in the family's numbering.
+        protocol: u32,
+        /// The kernel already refused it.
+        refused: bool,
+    },
+    /// Memory became executable, or was to, that no file vouches for.
+    Memory {
+        /// In which way.
+        how: MemoryUse,
+    },
+    /// A file was mapped for execution, and not for writing.
+    Mapped {
+        /// Its canonical path.
+        path: ObservedPath,
+        /// The file.
+        file: FileId,
+        /// Its hard links.
+        links: u32,
+    },
+    /// Namespaces were asked for, or made for a child.
+    Namespaces {
+        /// `CLONE_NEW*`.
+        flags: u32,
+    },
     /// A child was created inside the sandbox.
     Fork {
         /// Another process than the parent's, or else the child is a thread.
@@ -201,6 +233,14 @@ closed_enum! {
         Exec = "exec",
         /// An address was connected, sent or bound to.
         Network = "network",
+        /// A socket of another kind was asked for.
+        Socket = "socket",
+        /// Memory became executable.
+        Memory = "memory",
+        /// A file was mapped for execution.
+        Mapped = "mapped",
+        /// Namespaces were asked for.
+        Namespaces = "namespaces",
         /// A child was created.
         Fork = "fork",
         /// A process is gone.
@@ -220,6 +260,10 @@ impl Fact {
             Self::Open { .. } => FactKind::Open,
             Self::Exec { .. } => FactKind::Exec,
             Self::Network { .. } => FactKind::Network,
+            Self::Socket { .. } => FactKind::Socket,
+            Self::Memory { .. } => FactKind::Memory,
+            Self::Mapped { .. } => FactKind::Mapped,
+            Self::Namespaces { .. } => FactKind::Namespaces,
             Self::Fork { .. } => FactKind::Fork,
             Self::Exit { .. } => FactKind::Exit,
             Self::Left { .. } => FactKind::Left,
@@ -308,6 +352,18 @@ closed_enum! {
         Send = "send",
         /// A local address was taken.
         Bind = "bind",
+    }
+}
+
+closed_enum! {
+    /// How memory came to be executable.
+    pub enum MemoryUse {
+        /// Mapped so.
+        Mapped = "mapped",
+        /// Mapped otherwise, and changed.
+        Changed = "changed",
+        /// Attached so: System V shared memory.
+        Attached = "attached",
     }
 }
 

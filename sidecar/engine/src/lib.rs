@@ -45,6 +45,7 @@ mod policy;
 mod processes;
 mod reason;
 mod sandbox;
+mod sockets;
 mod syscalls;
 #[cfg(test)]
 mod testing;
@@ -57,12 +58,13 @@ pub use engine::{Engine, Settings};
 pub use evidence::{Declared, Deed, Evidence, Revealed};
 pub use identity::{FileId, IncidentId, Order, Process, SandboxId};
 pub use input::{
-    Arrival, Departure, Fact, FactKind, Input, NetworkOperation, Notice, ObservedArgv,
+    Arrival, Departure, Fact, FactKind, Input, MemoryUse, NetworkOperation, Notice, ObservedArgv,
     ObservedPath, Tampering, Unresolved,
 };
 pub use pattern::{ArgPattern, Pattern, PatternError, PatternFault};
 pub use policy::{AccessSet, EndpointRule, ExecRule, FileRule, Policy, Protocol};
 pub use reason::Reason;
 pub use sandbox::SandboxState;
-pub use syscalls::{DANGER, LAUNCHER, SyscallAbi, SyscallSet};
+pub use sockets::{SocketClass, SocketSet};
+pub use syscalls::{Arguments, CLONE_FLAGS_DECLARED_BY, DANGER, LAUNCHER, SyscallAbi, SyscallSet};
 pub use time::KernelTime;

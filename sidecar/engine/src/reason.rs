@@ -37,6 +37,14 @@ closed_enum! {
         DangerousSyscall = "dangerous_syscall",
         /// A system call of a 32-bit ABI, which is not declared.
         ForeignAbi = "foreign_abi",
+        /// A kind of socket that the manifest does not declare.
+        UndeclaredSocket = "undeclared_socket",
+        /// Memory that no file vouches for became executable.
+        ExecutableMemory = "executable_memory",
+        /// A file was mapped for execution that the sandbox may write to.
+        WritableCode = "writable_code",
+        /// Namespaces of its own, and `unshare` is not declared.
+        NewNamespaces = "new_namespaces",
         /// Before its entry point ran, the sandbox did more than a launcher does.
         BeforeEntryPoint = "before_entry_point",
         /// More processes alive at once than declared.

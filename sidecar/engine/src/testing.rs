@@ -110,7 +110,17 @@ pub(crate) fn exec_script(text: &str, interpreter: &str, argv: &[&str]) -> Fact 
 }
 
 pub(crate) const fn syscall(number: u32) -> Fact {
-    Fact::Syscall { number, abi: SyscallAbi::Native }
+    Fact::Syscall { number, abi: SyscallAbi::Native, arguments: Arguments::NONE }
+}
+
+/// A socket of a kind that has to be declared.
+pub(crate) const fn socket(family: u32, socket_type: u32, protocol: u32) -> Fact {
+    Fact::Socket { family, socket_type, protocol, refused: false }
+}
+
+/// A file that was mapped for execution.
+pub(crate) fn mapped(path: &str) -> Fact {
+    Fact::Mapped { path: resolved(path), file: file_of(path), links: 1 }
 }
 
 pub(crate) fn network(operation: NetworkOperation, protocol: u8, address: &str, port: u16) -> Fact {

@@ -14,7 +14,7 @@ use super::escape;
 use crate::{manifest::syscalls, watch::Passed, words};
 
 /// Every kind of event that can be asked for.
-pub(super) const EVENTS: [&str; 24] = [
+pub(super) const EVENTS: [&str; 28] = [
     "contain",
     "entered",
     "exec",
@@ -27,11 +27,15 @@ pub(super) const EVENTS: [&str; 24] = [
     "launcher_lost",
     "left",
     "loss",
+    "mapped",
+    "memory",
+    "namespaces",
     "narrowed",
     "network",
     "open",
     "policy",
     "receipt",
+    "socket",
     "started",
     "syscall",
     "tampered",
@@ -100,8 +104,12 @@ fn capability(fact: &Fact) -> Capability {
         Fact::Exec { .. } => Capability::Exec,
         Fact::Open { .. } => Capability::Files,
         Fact::Network { operation: NetworkOperation::Bind, .. } => Capability::Listen,
-        Fact::Network { .. } => Capability::Network,
-        Fact::Syscall { number, abi } if *abi != SyscallAbi::Native || DANGER.contains(*number) => {
+        Fact::Network { .. } | Fact::Socket { .. } => Capability::Network,
+        Fact::Memory { .. } | Fact::Namespaces { .. } => Capability::Danger,
+        Fact::Mapped { .. } => Capability::Exec,
+        Fact::Syscall { number, abi, .. }
+            if *abi != SyscallAbi::Native || DANGER.contains(*number) =>
+        {
             Capability::Danger
         }
         Fact::Syscall { .. } => Capability::Syscalls,
@@ -207,7 +215,7 @@ fn of_contain(contain: &Contain) -> Map<String, Value> {
 
 fn of_fact(fact: &Fact) -> Map<String, Value> {
     match fact {
-        Fact::Syscall { number, abi } => {
+        Fact::Syscall { number, abi, .. } => {
             let name = (*abi == SyscallAbi::Native).then(|| syscalls::name(*number)).flatten();
             object(json!({ "syscall": name, "number": number, "abi": abi.as_str() }))
         }
@@ -227,6 +235,13 @@ fn of_fact(fact: &Fact) -> Map<String, Value> {
             object(json!({ "operation": operation.as_str(), "address": address.to_string(),
                 "port": port, "protocol": words::protocol_name(*protocol), "refused": refused }))
         }
+        Fact::Socket { family, socket_type, protocol, refused } => {
+            object(json!({ "family": family, "type": socket_type, "protocol": protocol,
+                "refused": refused }))
+        }
+        Fact::Memory { how } => object(json!({ "how": how.as_str() })),
+        Fact::Mapped { path, .. } => of_path(path),
+        Fact::Namespaces { flags } => object(json!({ "flags": flags })),
         Fact::Fork { child_tgid, child_tid } => {
             object(json!({ "child_pid": child_tgid, "child_tid": child_tid }))
         }

@@ -3,6 +3,7 @@
 //! Every bit pattern has an answer: a fact, or an error that says what is wrong with it. Records of another ABI or
 //! kind are refused, never guessed at.
 
+mod deeds;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use picket_engine::{
     Order, Process, SandboxId, SyscallAbi, Unresolved,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+use crate::arguments;
 
 /// A record that could not be understood. Counted, not fatal: the kernel side is ours, so this is a bug or tampering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +114,10 @@ pub fn record(bytes: &[u8]) -> Result<Decoded, DecodeError> {
             Ok(Fact::Exit { code: exit.code.cast_signed() })
         }
         kind::LEFT => left(view(bytes, header.kind)?),
+        kind::SOCKET => Ok(deeds::socket(view(bytes, header.kind)?)),
+        kind::MEMORY => deeds::memory(view(bytes, header.kind)?),
+        kind::MAPPED => deeds::mapped(bytes),
+        kind::NAMESPACES => deeds::namespaces(view(bytes, header.kind)?),
         kind::ENTERED => Ok(Fact::Entered {}),
         kind => Err(DecodeError::UnknownKind { kind }),
     }?;
@@ -148,7 +155,8 @@ fn syscall(record: &Syscall) -> Result<Fact, DecodeError> {
         abi_of_call::X32 => SyscallAbi::X32,
         other => return Err(impossible(kind::SYSCALL, "abi", u64::from(other))),
     };
-    Ok(Fact::Syscall { number: record.number, abi })
+    let arguments = arguments::numbers(record.number, abi, &record.arguments);
+    Ok(Fact::Syscall { number: record.number, abi, arguments })
 }
 
 fn open(bytes: &[u8]) -> Result<Fact, DecodeError> {

@@ -46,7 +46,7 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn a_sample_from_another_abi_is_refused_and_says_which() {
-    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 1");
+    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 2");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_record_is_booked_to_whom_it_names_even_if_the_rest_makes_no_sense() {
     let sandbox = SandboxId { slot: 3, generation: 7 };
     let nonsense = header(99);
     assert_eq!(origin(nonsense.as_bytes()), Some(Origin { sandbox, hook: 0 }));
-    let nobodys = [Header { hook: 10, ..nonsense }, Header { abi: ABI_VERSION + 1, ..nonsense }];
+    let nobodys = [Header { hook: 13, ..nonsense }, Header { abi: ABI_VERSION + 1, ..nonsense }];
     assert_eq!(nobodys.map(|header| origin(header.as_bytes())), [None; 2]);
     assert_eq!(origin(&nonsense.as_bytes()[1..]), None);
 }

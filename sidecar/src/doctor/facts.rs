@@ -76,6 +76,8 @@ pub enum Trial {
         because: Option<String>,
         /// Acts that were seen.
         hooks: Vec<&'static str>,
+        /// Hooks of the tier that this kernel does not have.
+        lacking: Vec<&'static str>,
         /// Loading and self-test together.
         took: Duration,
     },

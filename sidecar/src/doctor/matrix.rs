@@ -91,16 +91,18 @@ fn judged(capability: Capability, tier: Tier) -> Row {
             (yes("every exec, with path, inode and arguments"), NO_DENIAL, CONTAINED)
         }
         Capability::Files => (files(tier), NO_DENIAL, CONTAINED),
-        Capability::Network => {
-            (partly("TCP and UDP; other sockets show as system calls only"), REFUSED, CONTAINED)
-        }
+        Capability::Network => (
+            partly("TCP and UDP; of other sockets their kind, Unix ones excepted"),
+            partly("TCP, UDP and other Internet sockets, in mode enforce; no other family"),
+            CONTAINED,
+        ),
         Capability::Listen => (
             partly("declared and undeclared binds; not port 0 and listening without a bind"),
             REFUSED,
             CONTAINED,
         ),
-        Capability::Syscalls => (yes("by number, without arguments"), NO_FILTER, CONTAINED),
-        Capability::Danger => (yes("each call that is not declared by name"), NO_FILTER, CONTAINED),
+        Capability::Syscalls => (yes("by number"), NO_FILTER, CONTAINED),
+        Capability::Danger => (danger(tier), NO_FILTER, CONTAINED),
         Capability::Processes => (
             partly("all but tasks that io_uring makes in the kernel"),
             no("the pids controller is not used"),
@@ -120,6 +122,17 @@ fn judged(capability: Capability, tier: Tier) -> Row {
         ),
     };
     Row { capability: capability.as_str(), observe, deny, contain }
+}
+
+fn danger(tier: Tier) -> Ability {
+    match tier {
+        Tier::Lsm => yes(
+            "each call that is not declared by name; executable memory and namespaces by what the kernel does",
+        ),
+        Tier::Trace => partly(
+            "each call that is not declared by name; executable memory only by 64-bit calls (tier trace)",
+        ),
+    }
 }
 
 fn files(tier: Tier) -> Ability {

@@ -4,7 +4,7 @@
 //! fault and goes on, so that one run shows all there is to correct.
 
 mod calls;
-mod network;
+pub(super) mod network;
 mod paths;
 pub(super) mod rest;
 
@@ -33,7 +33,9 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     let protect = paths::protect(&document.files.protect, &exec, &files, faults);
     let connect = network::connect(&document.network.connect, faults);
     let listen = network::listen(&document.network.listen, faults);
+    let sockets = network::sockets(&document.network.sockets, faults);
     let calls = calls::calls(document.syscalls, faults);
+    let executable = document.memory.executable.filter(|executable| executable.value);
     let capabilities = calls::capabilities(&document.capabilities, faults);
     let max_processes = rest::processes(&document.processes, faults);
     let descriptors = rest::descriptors(document.descriptors.as_ref(), faults);
@@ -50,7 +52,9 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
         protect,
         connect,
         listen,
+        sockets,
         calls,
+        executable_memory: executable.map(|executable| executable.position),
         capabilities,
         max_processes,
         descriptors,

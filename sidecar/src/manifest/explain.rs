@@ -128,10 +128,17 @@ impl Manifest {
             writeln!(out, "its name server and /etc/resolv.conf declared as well.")?;
         }
         if listen.is_empty() {
-            return writeln!(out, "It may listen nowhere.");
+            writeln!(out, "It may listen nowhere.")?;
+        } else {
+            writeln!(out, "It may listen on:")?;
+            listen.iter().try_for_each(|rule| endpoint(out, rule))?;
         }
-        writeln!(out, "It may listen on:")?;
-        listen.iter().try_for_each(|rule| endpoint(out, rule))
+        let sockets = &self.declared.sockets;
+        if sockets.is_empty() {
+            return Ok(());
+        }
+        let title = "It may have these sockets, whose peers are not judged:";
+        folded(out, title, sockets.iter().map(|class| class.value.as_str()))
     }
 
     fn explain_calls(&self, out: &mut impl Write) -> fmt::Result {
@@ -161,6 +168,9 @@ impl Manifest {
         }
         if calls.foreign_abi {
             writeln!(out, "It may make 32-bit system calls, whichever they are.")?;
+        }
+        if self.declared.executable_memory.is_some() {
+            writeln!(out, "IT MAY RUN WHAT IT HAS WRITTEN ITSELF, to memory or to its files.")?;
         }
         let held = &self.declared.capabilities;
         if held.is_empty() {

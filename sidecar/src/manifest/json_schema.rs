@@ -1,9 +1,13 @@
 //! The manifest's JSON Schema. `docs/manifest.schema.json` is this text.
 
-use picket_engine::{Action, Capability, Mode, OnExpiry, Protocol};
+use picket_engine::{Action, Capability, Mode, OnExpiry, Protocol, SocketClass};
 use serde_json::{Value, json};
 
-use super::{PluginReport, capabilities, check::rest, groups, syscalls};
+use super::{
+    PluginReport, capabilities,
+    check::{network::names, rest},
+    groups, syscalls,
+};
 use crate::document::json_schema as shape;
 
 const ADDRESS: &str = "urn:picket:manifest:1";
@@ -47,6 +51,7 @@ pub(super) fn root() -> Value {
             ("files", files()),
             ("network", network()),
             ("syscalls", calls()),
+            ("memory", memory()),
             ("capabilities", shape::set("Linux capabilities it keeps.", &capability)),
             ("processes", shape::object("How many processes it may be.", [("max", processes)])),
             ("descriptors", shape::set("Descriptors the entry point inherits.", &descriptor)),
@@ -139,7 +144,12 @@ pub(super) fn detailed() -> Value {
 pub(super) fn network() -> Value {
     let connect = shape::list("Where it may connect and send to.", &connect());
     let listen = shape::list("Where it may listen.", &listen());
-    shape::object("What it may do on the network.", [("connect", connect), ("listen", listen)])
+    let kind = shape::word("A kind of socket.", names().map(SocketClass::as_str));
+    let sockets = shape::set("Sockets that it may have besides TCP, UDP and Unix ones.", &kind);
+    shape::object(
+        "What it may do on the network.",
+        [("connect", connect), ("listen", listen), ("sockets", sockets)],
+    )
 }
 
 pub(super) fn connect() -> Value {
@@ -186,6 +196,14 @@ pub(super) fn calls() -> Value {
             ("foreign_abi", foreign),
         ],
     )
+}
+
+pub(super) fn memory() -> Value {
+    let mut executable = shape::boolean(
+        "Whether it may run what it has written to memory, or to files it may write to: compilers at run time do.",
+    );
+    executable = shape::with(executable, "default", json!(false));
+    shape::object("What it may do with memory.", [("executable", executable)])
 }
 
 pub(super) fn resources() -> Value {

@@ -8,6 +8,7 @@ pub mod btf;
 pub mod canary;
 mod load;
 mod losses;
+mod lsm;
 mod memory;
 pub mod offsets;
 mod rings;

@@ -19,7 +19,7 @@ use maps::Maps;
 use picket_abi::{MAX_NET_RULES, RULE_BANKS, SLOT_STARTING, Slot};
 use picket_engine::{KernelTime, Policy, SandboxId};
 
-use super::{load::LoadError, losses::Losses};
+use super::{load::LoadError, losses::Losses, tier::Tier};
 
 /// Why a sandbox cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,12 @@ impl Slots {
     /// It cannot, and why.
     pub fn check(policy: &Policy, now: KernelTime) -> Result<(), SlotError> {
         layout::rules(policy, now).map(drop)
+    }
+
+    /// What is left to the calls' arguments: sockets and memory where no LSM program sees them. Holds for policies that
+    /// are installed from now on.
+    pub(super) fn seen_by(&self, tier: Tier) {
+        self.lock().tier = tier;
     }
 
     /// Starts watching the cgroup `cgroup` (its v2 id) and everything below it, as it runs.

@@ -1,6 +1,7 @@
 //! System calls that std has no words for, as the acts of the tests need them.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in std")]
 
+mod calls;
 mod files;
 mod sockets;
 
@@ -11,6 +12,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub(crate) use calls::{ANONYMOUS, call_with, map, old_clone, protect, protect_by_key};
 pub(crate) use files::{
     SharedPath, bind_mount, create, detached_clone, memfd, old_open, open, open_at, open_by_handle,
     openat2, own_mounts,

@@ -10,8 +10,8 @@ use core::net::IpAddr;
 
 use crate::containment::Ladder;
 use crate::{
-    AccessSet, Capability, Deed, Fact, FileId, IncidentId, KernelTime, NetworkOperation,
-    ObservedPath, Reason, SyscallAbi,
+    AccessSet, Arguments, Capability, Deed, Fact, FileId, IncidentId, KernelTime, MemoryUse,
+    NetworkOperation, ObservedPath, Reason, SyscallAbi,
 };
 
 /// An open incident.
@@ -96,10 +96,14 @@ impl Incident {
 enum Object {
     /// The reason says it all.
     None,
-    Syscall(SyscallAbi, u32),
+    Syscall(SyscallAbi, u32, Arguments),
     File(FileId, AccessSet, Text),
     Program(FileId, Text, Text, Text),
     Address(NetworkOperation, IpAddr, u16, u8),
+    /// Family, type and protocol; whether the kernel refused it is told with the first.
+    Socket(u32, u32, u32),
+    Memory(MemoryUse),
+    Namespaces(u32),
 }
 
 /// The beginning of a text and its length: enough to tell honest names apart, and bounded.
@@ -113,7 +117,7 @@ impl Object {
             return Self::None;
         };
         match fact {
-            Fact::Syscall { number, abi } => Self::Syscall(*abi, *number),
+            Fact::Syscall { number, abi, arguments } => Self::Syscall(*abi, *number, *arguments),
             Fact::Open { path, file, access, .. } => {
                 Self::File(*file, *access, Self::path_text(path))
             }
@@ -124,6 +128,14 @@ impl Object {
             Fact::Network { operation, protocol, address, port, .. } => {
                 Self::Address(*operation, *address, *port, *protocol)
             }
+            Fact::Socket { family, socket_type, protocol, .. } => {
+                Self::Socket(*family, *socket_type, *protocol)
+            }
+            Fact::Memory { how } => Self::Memory(*how),
+            Fact::Mapped { path, file, .. } => {
+                Self::File(*file, AccessSet::EXECUTE, Self::path_text(path))
+            }
+            Fact::Namespaces { flags } => Self::Namespaces(*flags),
             Fact::Fork { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
                 Self::None
             }

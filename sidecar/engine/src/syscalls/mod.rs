@@ -2,6 +2,10 @@
 //!
 //! Numbers are those of x86-64. Another architecture needs its own tables, not other logic.
 
+mod arguments;
+
+pub use arguments::Arguments;
+
 closed_enum! {
     /// The table a system call number counts in.
     pub enum SyscallAbi {
@@ -98,6 +102,9 @@ pub const DANGER: SyscallSet = SyscallSet::of(&[
     164, 227, 159, // settimeofday clock_settime adjtimex
     172, 173, 135, 212, // iopl ioperm personality lookup_dcookie
 ]);
+
+/// `unshare`: whoever may call it may have namespaces, by `clone` and `clone3` as well.
+pub const CLONE_FLAGS_DECLARED_BY: u32 = 272;
 
 /// The same calls in the numbers of 32-bit code, with the older spellings that it still has.
 const DANGER_IA32: SyscallSet = SyscallSet::of(&[

@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    AccessSet, Closure, ContainmentPlan, Engine, FileId, IncidentId, Narrowing, ObservedArgv,
-    OnExpiry, Order, Outcome, Policy, Process, Settings, Step, Tampering, Unresolved,
+    AccessSet, Arguments, Closure, ContainmentPlan, Engine, FileId, IncidentId, MemoryUse,
+    Narrowing, ObservedArgv, OnExpiry, Order, Outcome, Policy, Process, Settings, Step, Tampering,
+    Unresolved,
 };
 use proptest::{prelude::*, sample::select};
 
@@ -59,8 +60,8 @@ fn path(bytes: &[u8]) -> ObservedPath {
 fn every_fact_is_told_with_its_sentence_and_its_fields() {
     let argv = ObservedArgv { bytes: b"sh\0-c\0\xff\0".to_vec(), complete: false };
     let facts = [
-        Fact::Syscall { number: 101, abi: SyscallAbi::Native },
-        Fact::Syscall { number: 5, abi: SyscallAbi::Ia32 },
+        Fact::Syscall { number: 101, abi: SyscallAbi::Native, arguments: Arguments::NONE },
+        Fact::Syscall { number: 5, abi: SyscallAbi::Ia32, arguments: Arguments::NONE },
         Fact::Open {
             path: path(b"/tmp/\xffa\\b"),
             file: FILE,
@@ -145,8 +146,11 @@ fn fact() -> impl Strategy<Value = Fact> {
     let exec = (observed_path(), any::<Option<Vec<u8>>>(), any::<Vec<u8>>(), any::<bool>());
     let network = (select(NetworkOperation::ALL), any::<u8>(), any::<IpAddr>(), any::<u16>());
     prop_oneof![
-        (any::<u32>(), select(SyscallAbi::ALL))
-            .prop_map(|(number, abi)| Fact::Syscall { number, abi }),
+        (any::<u32>(), select(SyscallAbi::ALL)).prop_map(|(number, abi)| Fact::Syscall {
+            number,
+            abi,
+            arguments: Arguments::NONE
+        }),
         (observed_path(), access()).prop_map(|(path, access)| Fact::Open {
             path,
             file: FILE,
@@ -160,6 +164,12 @@ fn fact() -> impl Strategy<Value = Fact> {
         (network, any::<bool>()).prop_map(|((operation, protocol, address, port), refused)| {
             Fact::Network { operation, protocol, address, port, refused }
         }),
+        any::<(u32, u32, u32, bool)>().prop_map(|(family, socket_type, protocol, refused)| {
+            Fact::Socket { family, socket_type, protocol, refused }
+        }),
+        select(MemoryUse::ALL).prop_map(|how| Fact::Memory { how }),
+        observed_path().prop_map(|path| Fact::Mapped { path, file: FILE, links: 1 }),
+        any::<u32>().prop_map(|flags| Fact::Namespaces { flags }),
         any::<(u32, u32)>()
             .prop_map(|(child_tgid, child_tid)| Fact::Fork { child_tgid, child_tid }),
         any::<i32>().prop_map(|code| Fact::Exit { code }),

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use picket_engine::{Deed, Fact, ObservedPath, SyscallAbi};
+use picket_engine::{Deed, Fact, ObservedPath, SocketClass, SyscallAbi};
 
 use super::pseudonym::{Key, Pseudonym};
 use crate::manifest::syscalls;
@@ -54,7 +54,7 @@ impl Object {
 
     fn of_fact(fact: &Fact, key: &Key) -> Self {
         match fact {
-            Fact::Syscall { number, abi: SyscallAbi::Native } => {
+            Fact::Syscall { number, abi: SyscallAbi::Native, .. } => {
                 Self::plain("syscall", syscalls::name(*number).unwrap_or("unknown"))
             }
             Fact::Syscall { abi, .. } => Self::plain("syscall", abi.as_str()),
@@ -64,6 +64,13 @@ impl Object {
                 let name = format!("{address} {port}");
                 Self::named("address", reach(address.to_canonical()), name.as_bytes(), key)
             }
+            Fact::Socket { family, socket_type, protocol, .. } => {
+                let class = SocketClass::of(*family, *socket_type, *protocol);
+                Self::plain("socket", class.map_or("plain", SocketClass::as_str))
+            }
+            Fact::Memory { how } => Self::plain("memory", how.as_str()),
+            Fact::Mapped { path, .. } => Self::of_path("code", path, key),
+            Fact::Namespaces { .. } => Self::plain("namespaces", "new"),
             Fact::Left { how, .. } => Self::plain("process", how.as_str()),
             Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => {
                 Self::plain("process", fact.as_str())

@@ -24,6 +24,14 @@ pub(super) fn lint(written: &Document, declared: &Declared, lints: &mut Lints) {
             );
         }
     }
+    if let Some(position) = declared.executable_memory {
+        lints.add(
+            kind::OWN_CODE,
+            position,
+            "what runs need not be in any file that was looked at",
+            "remove it unless the plugin holds a compiler that works at run time",
+        );
+    }
     let resources = &written.resources;
     let limits =
         [("memory", &resources.memory), ("cpu", &resources.cpu), ("pids", &resources.pids)];

@@ -12,6 +12,7 @@
 //! * Whatever the watched code is called, the text is a manifest and means what it should.
 
 mod calls;
+mod deeds;
 mod files;
 mod lines;
 mod network;
@@ -80,7 +81,8 @@ pub fn suggest(runs: &[&[Input]], identity: Identity<'_>) -> Suggestion {
     let mut text = head(&seen, runs.len(), identity);
     lines::section(&mut text, "exec", &[("", &programs.list)]);
     lines::section(&mut text, "files", &[("read", &files.read), ("write", &files.write)]);
-    let lists = [("connect", &network.connect), ("listen", &network.listen)];
+    let sockets = deeds::sockets(&seen);
+    let lists = [("connect", &network.connect), ("listen", &network.listen), ("sockets", &sockets)];
     lines::section(&mut text, "network", &lists);
     lines::section(&mut text, "syscalls", &[("allow", &calls::calls(&seen))]);
     tail(&mut text, &seen);
@@ -144,6 +146,7 @@ fn tail(text: &mut String, seen: &Seen) {
              others, {first}\n"
         ));
     }
+    deeds::tail(text, seen);
     for (what, evidence) in &seen.crossings {
         let first = lines::first(evidence);
         text.push_str(&format!("# Dangerous, and nothing can grant it: {what}; {first}\n"));
@@ -211,6 +214,10 @@ impl Suggestion {
                     port: *port,
                 })
             }
+            Fact::Socket { .. }
+            | Fact::Memory { .. }
+            | Fact::Mapped { .. }
+            | Fact::Namespaces { .. } => deeds::was_left(fact),
             Fact::Left { .. } | Fact::Entered {} => true,
             Fact::Fork { .. } | Fact::Exit { .. } => false,
         }

@@ -14,6 +14,8 @@ use picket_engine::{
     Process, SandboxId, SyscallAbi,
 };
 
+use super::deeds::Deeds;
+
 /// All that several recorded runs did.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -26,6 +28,8 @@ pub(super) struct Seen {
     pub(super) calls: BTreeMap<u32, Evidence>,
     /// Calls of the 32-bit tables by number.
     pub(super) foreign: BTreeMap<u32, Evidence>,
+    /// Sockets, memory and namespaces.
+    pub(super) deeds: Deeds,
     /// Tasks that went out, or came in from outside: in words.
     pub(super) crossings: BTreeMap<&'static str, Evidence>,
     /// Process and thread ids that were its own.
@@ -235,7 +239,7 @@ fn follow(sandbox: &mut Sandbox, process: Process, fact: &Fact, starting: bool) 
 
 fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, evidence: Evidence) {
     match fact {
-        Fact::Syscall { number, abi } => {
+        Fact::Syscall { number, abi, .. } => {
             let native = *abi == SyscallAbi::Native;
             let calls = if native { &mut seen.calls } else { &mut seen.foreign };
             first(calls.entry(*number), evidence);
@@ -275,6 +279,10 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
         Fact::Entered {} => {
             first(seen.crossings.entry("a task came in from outside"), evidence);
         }
+        Fact::Socket { .. }
+        | Fact::Memory { .. }
+        | Fact::Mapped { .. }
+        | Fact::Namespaces { .. } => seen.deeds.remember(fact, evidence),
         Fact::Fork { child_tgid, child_tid } => seen.own.extend([*child_tgid, *child_tid]),
         Fact::Exit { .. } => {}
     }

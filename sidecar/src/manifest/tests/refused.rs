@@ -322,3 +322,17 @@ fn a_device_without_end_is_refused_at_the_limit() {
     let error = load("/dev/zero".as_ref()).unwrap_err().to_string();
     assert!(error.starts_with("/dev/zero:1:1: is larger than 1024 KiB"), "{error}");
 }
+
+#[test]
+fn a_kind_of_socket_that_is_none_is_refused_where_it_stands() {
+    let refused = |kind: &str| complaint(&format!("network:\n  sockets: [{kind}]\n"));
+    for (kind, message) in [
+        ("netlnk", "4:13: `netlnk` is not a kind of socket"),
+        ("unnamed", "4:13: `unnamed` is not a kind of socket"),
+        ("tcp", "4:13: `tcp` needs no declaration here"),
+        ("netlink, netlink", "4:22: "),
+    ] {
+        assert!(refused(kind).contains(message), "{}", refused(kind));
+    }
+    assert!(refused("netlnk").contains("netlink"), "{}", refused("netlnk"));
+}

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, READY, Told};
+use super::{CHILD_EXIT, CHILD_WORD, READY, Told, deeds};
 
 /// Waits for the word, acts, says what it did, and waits for the second word before it ends.
 ///
@@ -37,6 +37,7 @@ pub fn act() -> io::Result<()> {
         v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, declared)),
         refused: is_refused(undeclared),
         child: spawn_child()?,
+        done: deeds::act()?,
     };
     say(&told.to_string())?;
     words.next().transpose().map(drop)

@@ -14,7 +14,7 @@ use picket_engine::{
     Process, Protocol, SyscallAbi,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told};
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told, deeds};
 use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
@@ -82,6 +82,7 @@ pub(super) struct Expectations {
     truth: Truth,
     told: Told,
     port: u16,
+    tier: Tier,
     waiting: Vec<&'static str>,
     met: Vec<&'static str>,
 }
@@ -89,6 +90,13 @@ pub(super) struct Expectations {
 const ENTERED: &str = "cgroup_attach_task (arrival)";
 const LEFT: &str = "cgroup_attach_task (departure)";
 const SYSCALL: &str = "sys_enter";
+/// Whether these are acts that only LSM programs report, and opens are among them.
+pub(super) fn are_lsm(missing: &str) -> bool {
+    let is_lsm = |act: &str| act == OPEN_LSM || deeds::LSM.contains(&act);
+    let mut missing = missing.split(", ");
+    missing.clone().all(is_lsm) && missing.any(|act| act == OPEN_LSM)
+}
+
 pub(super) const OPEN_LSM: &str = "file_open";
 const OPEN_TRACE: &str = "sys_exit_openat";
 const FORK: &str = "sched_process_fork";
@@ -102,7 +110,7 @@ const SEND6: &str = "sendmsg6";
 const REFUSED: &str = "connect4 (refusal)";
 
 impl Expectations {
-    pub(super) fn new(truth: Truth, told: Told, port: u16, tier: Tier) -> Self {
+    pub(super) fn new(truth: Truth, told: Told, port: u16, tier: Tier, lacking: &[&str]) -> Self {
         let open = match tier {
             Tier::Lsm => OPEN_LSM,
             Tier::Trace => OPEN_TRACE,
@@ -114,7 +122,8 @@ impl Expectations {
         if told.v6 {
             waiting.extend([CONNECT6, SEND6]);
         }
-        Self { truth, told, port, waiting, met: Vec::new() }
+        waiting.extend(deeds::expected(told.done, tier, lacking));
+        Self { truth, told, port, tier, waiting, met: Vec::new() }
     }
 
     pub(super) fn all_met(&self) -> bool {
@@ -156,6 +165,10 @@ impl Expectations {
                 Some(LEFT)
             }
             Fact::Left { .. } => None,
+            Fact::Socket { .. }
+            | Fact::Memory { .. }
+            | Fact::Mapped { .. }
+            | Fact::Namespaces { .. } => self.deed(&decoded.fact)?,
         };
         let Some(act) = act else { return Ok(false) };
         let Some(place) = self.waiting.iter().position(|waiting| *waiting == act) else {
@@ -213,6 +226,18 @@ impl Expectations {
             same("its child's process id", &child, &self.told.child)?;
         }
         Ok(Some(FORK))
+    }
+
+    /// Other files may be mapped, too; the one meant is the canary's program.
+    fn deed(&self, fact: &Fact) -> Result<Option<&'static str>, CanaryError> {
+        if let Some((path, file)) = deeds::mapped(fact) {
+            if file != self.truth.program {
+                return Ok(None);
+            }
+            let truth = ObservedPath::Resolved(self.truth.path.clone());
+            same("a mapped file's path", path, &truth)?;
+        }
+        Ok(deeds::met(fact, self.tier))
     }
 
     fn exit(&self, process: u32, code: i32) -> Result<Option<&'static str>, CanaryError> {

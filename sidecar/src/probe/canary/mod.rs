@@ -7,6 +7,7 @@
 //! and Picket refuses to run.
 
 mod act;
+mod deeds;
 mod expect;
 
 use std::{
@@ -94,7 +95,7 @@ pub enum CanaryError {
         truth: String,
     },
     /// The kernel did not refuse what it was told to refuse.
-    #[error("the self-test connected where the kernel should have refused it")]
+    #[error("the self-test connected, or made a socket, where the kernel should have refused it")]
     NotRefused,
 }
 
@@ -105,20 +106,25 @@ struct Told {
     v6: bool,
     refused: bool,
     child: u32,
+    done: deeds::Done,
 }
 
 impl CanaryError {
-    /// Everything works but the LSM program, which is attached and never runs: `bpf` is not among the active security
+    /// Everything works but the LSM programs, which are attached and never run: `bpf` is not among the active security
     /// modules. Debian's kernels boot like that.
     #[must_use]
     pub(crate) fn is_idle_lsm(&self) -> bool {
-        matches!(self, Self::Silent { missing, .. } if missing == expect::OPEN_LSM)
+        matches!(self, Self::Silent { missing, .. } if expect::are_lsm(missing))
     }
 }
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.v4, self.v6, self.refused, self.child)
+        let deeds::Done { socket, code, namespace } = self.done;
+        let asked = deeds::Asked::ALL.iter().find(|(asked, _)| *asked == socket);
+        let socket = asked.map_or("", |(_, word)| word);
+        write!(f, "{} {} {} {}", self.v4, self.v6, self.refused, self.child)?;
+        write!(f, " {socket} {code} {namespace}")
     }
 }
 
@@ -131,7 +137,12 @@ impl FromStr for Told {
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
         let (v4, v6, refused) = (flag()?, flag()?, flag()?);
         let child = words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable)?;
-        Ok(Self { v4, v6, refused, child })
+        let word = words.next().ok_or_else(unreadable)?;
+        let asked = deeds::Asked::ALL.iter().find(|(_, known)| *known == word);
+        let (socket, _) = *asked.ok_or_else(unreadable)?;
+        let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
+        let done = deeds::Done { socket, code: flag()?, namespace: flag()? };
+        Ok(Self { v4, v6, refused, child, done })
     }
 }
 
@@ -204,10 +215,11 @@ fn observe(
         let told = hear(&mut canary).and_then(|line| line.parse::<Told>());
         let told = told.map_err(process("hearing it"))?;
         place(&canary, &root.home()).map_err(process("moving it out"))?;
-        if !told.refused {
+        if !told.refused || told.done.socket == deeds::Asked::Given {
             return Err(CanaryError::NotRefused);
         }
-        let expectations = Expectations::new(truth, told, declared, probe.tier().tier);
+        let expectations =
+            Expectations::new(truth, told, declared, probe.tier().tier, probe.lacking());
         collect(rings, watched, expectations)
     })();
     // Closing its input is the second word; it ends by itself.

@@ -1,4 +1,4 @@
-use picket_engine::{ObservedArgv, Order, SandboxId};
+use picket_engine::{Arguments, ObservedArgv, Order, SandboxId};
 
 use super::*;
 
@@ -17,8 +17,9 @@ fn expectations() -> Expectations {
         arguments: b"/bin/picket\0__canary-child\0".to_vec(),
         home_cgroup: 9,
     };
-    let told = Told { v4: true, v6: true, refused: true, child: CHILD };
-    Expectations::new(truth, told, PORT, Tier::Trace)
+    let done = deeds::Done { socket: deeds::Asked::Refused, code: true, namespace: true };
+    let told = Told { v4: true, v6: true, refused: true, child: CHILD, done };
+    Expectations::new(truth, told, PORT, Tier::Trace, &[])
 }
 
 fn decoded(tgid: u32, fact: Fact) -> Decoded {
@@ -63,7 +64,7 @@ fn everything() -> Vec<Decoded> {
     let left = Fact::Left { how: Departure::Migrated, cgroup: 9 };
     let facts = [
         Fact::Entered {},
-        Fact::Syscall { number: 257, abi: SyscallAbi::Native },
+        Fact::Syscall { number: 257, abi: SyscallAbi::Native, arguments: Arguments::NONE },
         open("/bin/picket", PROGRAM),
         Fact::Fork { child_tgid: CHILD, child_tid: CHILD },
         exec("/bin/picket", PROGRAM, ARGUMENTS),
@@ -74,6 +75,10 @@ fn everything() -> Vec<Decoded> {
         network(NetworkOperation::Connect, v6, PORT, false),
         network(NetworkOperation::Connect, v4, PORT ^ 1, true),
         left,
+        Fact::Socket { family: 2, socket_type: 2, protocol: 136, refused: false },
+        Fact::Socket { family: 2, socket_type: 2, protocol: 136, refused: true },
+        Fact::Memory { how: picket_engine::MemoryUse::Changed },
+        Fact::Mapped { path: path("/bin/picket"), file: PROGRAM, links: 1 },
     ];
     let own = facts.into_iter().map(|fact| {
         let by_second = matches!(fact, Fact::Open { .. });
@@ -113,7 +118,10 @@ fn every_fact_that_differs_from_the_truth_is_refused_by_name() {
         (decoded(PID + 1, Fact::Entered {}), "its process id"),
         (Decoded { process: late, ..decoded(PID, Fact::Entered {}) }, "its start time"),
         (
-            decoded(PID, Fact::Syscall { number: 257, abi: SyscallAbi::Ia32 }),
+            decoded(
+                PID,
+                Fact::Syscall { number: 257, abi: SyscallAbi::Ia32, arguments: Arguments::NONE },
+            ),
             "the calling convention",
         ),
         (decoded(PID, open("/bin/picket", OTHER)), "an opened file's inode"),

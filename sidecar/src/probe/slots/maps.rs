@@ -15,7 +15,7 @@ use super::{
     layout::{self, RuleBytes},
     map,
 };
-use crate::probe::{load::LoadError, losses::Losses};
+use crate::probe::{Tier, load::LoadError, losses::Losses};
 
 type SlotBytes = [u8; size_of::<Slot>()];
 type MemberBytes = [u8; size_of::<Member>()];
@@ -30,6 +30,7 @@ const FREE: Slot = Slot {
     mount_namespace: 0,
     declared: [0; SYSCALL_WORDS],
     danger: [0; SYSCALL_WORDS],
+    sockets: 0,
 };
 
 /// All of them, and which slots are taken.
@@ -45,6 +46,7 @@ pub(super) struct Maps {
     /// profit from what the last one has shown.
     last_epoch: u32,
     pub(super) live: BTreeMap<SandboxId, (u64, Slot)>,
+    pub(super) tier: Tier,
 }
 
 impl Maps {
@@ -60,6 +62,7 @@ impl Maps {
             last_generation: 0,
             last_epoch: 0,
             live: BTreeMap::new(),
+            tier: Tier::Trace,
         })
     }
 
@@ -141,10 +144,11 @@ impl Maps {
             .set(index, rules, 0)
             .map_err(|source| SlotError::Map { map: "NET_RULES", source })?;
         let settings = Slot {
-            flags: frame.flags | layout::refusals(policy),
+            flags: frame.flags | layout::flags(policy),
             rules: count,
             declared: policy.syscalls.words(),
-            danger: layout::undeclared_danger(policy),
+            danger: layout::looked_at(policy, self.tier),
+            sockets: layout::sockets(policy.sockets),
             ..frame
         };
         let bytes: SlotBytes = zerocopy::transmute!(settings);

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    self as engine, AccessSet, Departure, FileId, NetworkOperation, SyscallAbi, Unresolved,
+    self as engine, AccessSet, Arguments, Departure, FileId, MemoryUse, NetworkOperation,
+    SyscallAbi, Unresolved,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub(crate) enum Fact {
         number: u32,
         #[serde(with = "form")]
         abi: SyscallAbi,
+        /// Up to the last one that is known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arguments: Vec<Option<u64>>,
     },
     Open {
         path: Path,
@@ -41,6 +45,26 @@ pub(crate) enum Fact {
         address: IpAddr,
         port: u16,
         refused: bool,
+    },
+    Socket {
+        family: u32,
+        #[serde(rename = "type")]
+        socket_type: u32,
+        protocol: u32,
+        refused: bool,
+    },
+    Memory {
+        #[serde(with = "form")]
+        how: MemoryUse,
+    },
+    Mapped {
+        path: Path,
+        #[serde(with = "form")]
+        file: FileId,
+        links: u32,
+    },
+    Namespaces {
+        flags: u32,
     },
     Fork {
         tgid: u32,
@@ -78,7 +102,11 @@ pub(crate) struct Argv {
 impl From<&engine::Fact> for Fact {
     fn from(fact: &engine::Fact) -> Self {
         match fact {
-            engine::Fact::Syscall { number, abi } => Self::Syscall { number: *number, abi: *abi },
+            engine::Fact::Syscall { number, abi, arguments } => {
+                let known = arguments.places().iter().rposition(Option::is_some);
+                let kept = arguments.places().iter().take(known.map_or(0, |last| last + 1));
+                Self::Syscall { number: *number, abi: *abi, arguments: kept.copied().collect() }
+            }
             engine::Fact::Open { path, file, links, access } => {
                 Self::Open { path: path.into(), file: *file, links: *links, access: *access }
             }
@@ -98,6 +126,17 @@ impl From<&engine::Fact> for Fact {
                     refused: *refused,
                 }
             }
+            engine::Fact::Socket { family, socket_type, protocol, refused } => Self::Socket {
+                family: *family,
+                socket_type: *socket_type,
+                protocol: *protocol,
+                refused: *refused,
+            },
+            engine::Fact::Memory { how } => Self::Memory { how: *how },
+            engine::Fact::Mapped { path, file, links } => {
+                Self::Mapped { path: path.into(), file: *file, links: *links }
+            }
+            engine::Fact::Namespaces { flags } => Self::Namespaces { flags: *flags },
             engine::Fact::Fork { child_tgid, child_tid } => {
                 Self::Fork { tgid: *child_tgid, tid: *child_tid }
             }
@@ -111,7 +150,9 @@ impl From<&engine::Fact> for Fact {
 impl From<Fact> for engine::Fact {
     fn from(fact: Fact) -> Self {
         match fact {
-            Fact::Syscall { number, abi } => Self::Syscall { number, abi },
+            Fact::Syscall { number, abi, arguments } => {
+                Self::Syscall { number, abi, arguments: Arguments::of(arguments) }
+            }
             Fact::Open { path, file, links, access } => {
                 Self::Open { path: path.into(), file, links, access }
             }
@@ -125,6 +166,12 @@ impl From<Fact> for engine::Fact {
             Fact::Network { operation, protocol, address, port, refused } => {
                 Self::Network { operation, protocol, address, port, refused }
             }
+            Fact::Socket { family, socket_type, protocol, refused } => {
+                Self::Socket { family, socket_type, protocol, refused }
+            }
+            Fact::Memory { how } => Self::Memory { how },
+            Fact::Mapped { path, file, links } => Self::Mapped { path: path.into(), file, links },
+            Fact::Namespaces { flags } => Self::Namespaces { flags },
             Fact::Fork { tgid, tid } => Self::Fork { child_tgid: tgid, child_tid: tid },
             Fact::Exit { code } => Self::Exit { code },
             Fact::Left { how, cgroup } => Self::Left { how, cgroup },

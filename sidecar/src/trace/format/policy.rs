@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use ipnet::IpNet;
 use picket_engine::{
     self as engine, AccessSet, Action, ArgPattern, Capability, ContainmentPlan, FileId, KernelTime,
-    Mode, OnExpiry, Pattern, Protocol, SyscallSet,
+    Mode, OnExpiry, Pattern, Protocol, SocketClass, SocketSet, SyscallSet,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub(crate) struct Policy {
     listen: Vec<EndpointRule>,
     syscalls: Vec<u32>,
     foreign_abi: bool,
+    sockets: Vec<Formed<SocketClass>>,
+    executable_memory: bool,
     max_processes: u32,
     protected: Vec<Formed<FileId>>,
     inherited: Vec<Formed<FileId>>,
@@ -118,6 +120,8 @@ impl From<&engine::Policy> for Policy {
             listen: policy.listen.iter().map(Into::into).collect(),
             syscalls: policy.syscalls.numbers().collect(),
             foreign_abi: policy.foreign_abi,
+            sockets: policy.sockets.classes().map(Formed).collect(),
+            executable_memory: policy.executable_memory,
             max_processes: policy.max_processes,
             protected: files(&policy.protected),
             inherited: files(&policy.inherited),
@@ -144,6 +148,8 @@ impl From<Policy> for engine::Policy {
             listen: policy.listen.into_iter().map(Into::into).collect(),
             syscalls: SyscallSet::of(&policy.syscalls),
             foreign_abi: policy.foreign_abi,
+            sockets: policy.sockets.iter().fold(SocketSet::EMPTY, |set, class| set.with(class.0)),
+            executable_memory: policy.executable_memory,
             max_processes: policy.max_processes,
             actions: policy.actions.into(),
             containment: ContainmentPlan { hold, on_expiry },

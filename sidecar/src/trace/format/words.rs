@@ -5,8 +5,8 @@ use std::{fmt, net::IpAddr};
 use ipnet::IpNet;
 use picket_engine::{
     AccessSet, Action, ArgPattern, Capability, Closure, Departure, FileId, IncidentId, KernelTime,
-    Mode, Narrowing, NetworkOperation, OnExpiry, Outcome, Pattern, Protocol, Reason, SandboxId,
-    Step, SyscallAbi, Tampering, Trigger, Unresolved,
+    MemoryUse, Mode, Narrowing, NetworkOperation, OnExpiry, Outcome, Pattern, Protocol, Reason,
+    SandboxId, SocketClass, Step, SyscallAbi, Tampering, Trigger, Unresolved,
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -104,6 +104,7 @@ words! {
     Capability => "a capability",
     Closure => "an end of an incident",
     Departure => "a way out of a sandbox",
+    MemoryUse => "a use of memory",
     Mode => "a mode",
     Narrowing => "a cause of narrowing",
     NetworkOperation => "a network operation",
@@ -111,6 +112,7 @@ words! {
     Outcome => "an outcome",
     Protocol => "a protocol",
     Reason => "a reason",
+    SocketClass => "a kind of socket",
     Step => "a step",
     SyscallAbi => "a table of system calls",
     Tampering => "a kind of tampering",

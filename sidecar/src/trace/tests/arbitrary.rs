@@ -76,7 +76,9 @@ fn policy() -> impl Strategy<Value = Policy> {
     let actions = vec(word(Action::ALL), Capability::ALL.len());
     let rest =
         (any::<bool>(), any::<u32>(), any::<Duration>(), word(OnExpiry::ALL), word(Mode::ALL));
-    (rules, sets, actions, rest).prop_map(|(rules, sets, actions, rest)| {
+    let deeds = (vec(word(SocketClass::ALL), 0..4), any::<bool>());
+    (rules, sets, actions, rest, deeds).prop_map(|(rules, sets, actions, rest, deeds)| {
+        let (sockets, executable_memory) = deeds;
         let (exec, files, connect, listen) = rules;
         let (protected, inherited, entry, words) = sets;
         let (foreign_abi, max_processes, hold, on_expiry, mode) = rest;
@@ -94,6 +96,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             listen,
             syscalls: SyscallSet::from_words(words),
             foreign_abi,
+            sockets: sockets.into_iter().fold(SocketSet::EMPTY, SocketSet::with),
+            executable_memory,
             max_processes,
             actions,
             containment: ContainmentPlan { hold, on_expiry },
@@ -114,8 +118,28 @@ fn fact() -> impl Strategy<Value = Fact> {
     let argv =
         (bytes(), any::<bool>()).prop_map(|(bytes, complete)| ObservedArgv { bytes, complete });
     prop_oneof![
-        (any::<u32>(), word(SyscallAbi::ALL))
-            .prop_map(|(number, abi)| Fact::Syscall { number, abi }),
+        (any::<u32>(), word(SyscallAbi::ALL), any::<[Option<u64>; 6]>()).prop_map(
+            |(number, abi, arguments)| Fact::Syscall {
+                number,
+                abi,
+                arguments: Arguments::of(arguments)
+            }
+        ),
+        (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>()).prop_map(
+            |(family, socket_type, protocol, refused)| Fact::Socket {
+                family,
+                socket_type,
+                protocol,
+                refused
+            }
+        ),
+        word(MemoryUse::ALL).prop_map(|how| Fact::Memory { how }),
+        (path(), file(), any::<u32>()).prop_map(|(path, file, links)| Fact::Mapped {
+            path,
+            file,
+            links
+        }),
+        any::<u32>().prop_map(|flags| Fact::Namespaces { flags }),
         (path(), file(), any::<u32>(), access())
             .prop_map(|(path, file, links, access)| Fact::Open { path, file, links, access }),
         (path(), file(), any::<u32>(), option::of(bytes()), argv).prop_map(

@@ -5,6 +5,7 @@
 
 mod exec;
 mod files;
+mod memory;
 mod nearest;
 mod network;
 mod syscalls;
@@ -16,7 +17,9 @@ use crate::{Capability, Departure, Fact, Reason};
 
 pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
     match fact {
-        Fact::Syscall { number, abi } => syscalls::judge(context, *number, *abi),
+        Fact::Syscall { number, abi, arguments } => {
+            syscalls::judge(context, *number, *abi, arguments)
+        }
         Fact::Open { path, file, access, .. } => files::judge(context, path, *file, *access),
         Fact::Exec { path, file, links, script, argv } => {
             let program = exec::Program { path, file: *file, links: *links, script, argv };
@@ -25,6 +28,14 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
         Fact::Network { operation, protocol, address, port, .. } => {
             network::judge(context, *operation, *protocol, *address, *port)
         }
+        Fact::Socket { family, socket_type, protocol, .. } => {
+            network::judge_socket(context, *family, *socket_type, *protocol)
+        }
+        // The launcher maps nothing, by its own list of calls; the kernel does, for the entry point.
+        Fact::Memory { .. } | Fact::Mapped { .. } if context.starting => None,
+        Fact::Memory { .. } => memory::judge(context),
+        Fact::Mapped { path, file, links } => memory::judge_file(context, path, *file, *links),
+        Fact::Namespaces { .. } => syscalls::judge_namespaces(context),
         Fact::Fork { .. } => (context.policy.max_processes < context.alive)
             .then_some(Offence::new(Capability::Processes, Reason::TooManyProcesses)),
         // Somebody outside did that, perhaps an operator: not an escape, yet not declared either.

@@ -37,9 +37,16 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
         Fact::Fork { .. } => {
             Declared::Processes { limit: context.policy.max_processes, alive: context.alive }
         }
-        Fact::Syscall { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
-            Declared::Nothing
-        }
+        Fact::Mapped { path, .. } => near_path(path)
+            .and_then(|path| file_rule(context, &path, AccessSet::READ))
+            .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone())),
+        Fact::Syscall { .. }
+        | Fact::Socket { .. }
+        | Fact::Memory { .. }
+        | Fact::Namespaces { .. }
+        | Fact::Exit { .. }
+        | Fact::Left { .. }
+        | Fact::Entered {} => Declared::Nothing,
     }
 }
 

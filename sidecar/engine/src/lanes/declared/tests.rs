@@ -1,3 +1,4 @@
+mod deeds;
 mod exec;
 mod files;
 mod network;
