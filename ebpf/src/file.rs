@@ -29,8 +29,8 @@ const ACCESS_EXECUTE: u32 = 4;
 pub struct Opened {
     pub file: File,
     pub place: Place,
-    parent: u64,
-    name: u64,
+    pub parent: u64,
+    pub name: u64,
 }
 
 /// Reads a `struct file`. `Ok(None)` for a descriptor that can neither read, write nor execute (`O_PATH`).
@@ -68,7 +68,7 @@ pub fn inspect(file: Object) -> Result<Option<Opened>, Lost> {
                 path_state::RESOLVED
             },
             path_start: 0,
-            reserved: 0,
+            operation: 0,
         },
         place: Place {
             dentry,
@@ -99,7 +99,7 @@ pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
     if SEEN_FILES.get_ptr(key).is_some() {
         return Ok(Done::Aggregated);
     }
-    send(scope, &opened)?;
+    send(scope, &opened, hook::OPEN, kind::OPEN)?;
     // Only now: a record that found no room must be tried again by the next open. The table evicts, it is never full.
     if scope.remembers() {
         let _ = SEEN_FILES.insert(key, 1, 0);
@@ -107,9 +107,10 @@ pub fn report_open(scope: &Scope, file: Object) -> Result<Done, Lost> {
     Ok(Done::Submitted)
 }
 
+/// Sends a record that holds a file and its path.
 #[inline(always)]
-fn send(scope: &Scope, opened: &Opened) -> Result<(), Lost> {
-    let header = output::header(scope, hook::OPEN, kind::OPEN, 0);
+pub fn send(scope: &Scope, opened: &Opened, hook: u16, kind: u16) -> Result<(), Lost> {
+    let header = output::header(scope, hook, kind, 0);
     let namespace = scope.settings.mount_namespace;
     let mut entry = Ring::Events.reserve::<FileShort>()?;
     let record = entry.as_mut_ptr();

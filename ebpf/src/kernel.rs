@@ -1,6 +1,6 @@
 //! Reads kernel structures at offsets that are constants by the time the verifier looks.
 
-use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::bpf_get_current_task_btf};
+use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::{bpf_get_current_task_btf, bpf_task_pt_regs}};
 use picket_abi::{Lost, Offsets};
 
 /// Filled from the running kernel's BTF before the load; frozen then, so that each offset is a constant to the verifier.
@@ -78,4 +78,12 @@ pub fn cgroup_of(task: Object) -> u64 {
 #[inline(always)]
 pub fn id_of_cgroup(cgroup: Object) -> u64 {
     cgroup.follow(offset!(cgroup_kn)).load(offset!(kernfs_id))
+}
+
+/// Number of the system call that the current task is in. Without a meaning while it is in none.
+#[inline(always)]
+pub fn current_call() -> u64 {
+    // SAFETY: the current task, as the helper wants it; the registers of its entry are always there.
+    let registers = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) };
+    Object(registers as *const u8).load(offset!(regs_call))
 }

@@ -14,11 +14,14 @@
 mod bounds;
 mod count;
 mod file;
+mod file_operation;
 mod hooks;
 mod kernel;
 mod network;
 mod output;
 mod path;
+mod peer;
+mod reach;
 mod scope;
 
 #[unsafe(link_section = "license")]

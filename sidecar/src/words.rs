@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use picket_engine::{
-    AccessSet, Declared, Deed, Departure, Fact, Finding, NetworkOperation, ObservedPath,
-    SyscallAbi, Unresolved,
+    AccessSet, Declared, Deed, Departure, Fact, FileOperation, Finding, NetworkOperation,
+    ObservedPath, Reach, SyscallAbi, Unresolved, Whose,
 };
 
 use crate::manifest::syscalls;
@@ -76,6 +76,57 @@ pub(crate) fn fact(fact: &Fact) -> String {
             format!("created a task outside, in cgroup {cgroup}")
         }
         Fact::Entered {} => "came in from outside".to_owned(),
+        Fact::FileOperation { operation: FileOperation::Receive, path, access, .. } => {
+            format!("received {}, {}", path_text(path), verb(*access))
+        }
+        Fact::FileOperation { operation, path, .. } => {
+            format!("{} {}", done(*operation), path_text(path))
+        }
+        Fact::Reach { how, whose, process, number } => {
+            let whom = match whose {
+                Whose::Outside => format!("process {process} outside the sandbox"),
+                Whose::Sandbox => format!("process {process} of another sandbox"),
+                Whose::Picket => format!("Picket itself (process {process})"),
+            };
+            match how {
+                Reach::Signal => format!("sent signal {number} to {whom}"),
+                Reach::Probe => format!("asked by signal 0 for {whom}"),
+                Reach::Inspect => format!("looked into {whom}"),
+                Reach::Attach => format!("took hold of {whom}"),
+            }
+        }
+        Fact::Peer { operation, whose, name } => {
+            let what = if *operation == NetworkOperation::Connect { "connected" } else { "sent" };
+            let whose = match whose {
+                Whose::Outside => "somebody outside the sandbox",
+                Whose::Sandbox => "another sandbox",
+                Whose::Picket => "Picket itself",
+            };
+            match name.as_slice() {
+                [] => format!("{what} to a nameless Unix socket of {whose}"),
+                name => format!("{what} to the Unix socket @{} of {whose}", text(name)),
+            }
+        }
+    }
+}
+
+fn done(operation: FileOperation) -> &'static str {
+    match operation {
+        FileOperation::Unlink => "removed",
+        FileOperation::Rmdir => "removed the directory",
+        FileOperation::Mkdir => "made the directory",
+        FileOperation::Mknod => "created",
+        FileOperation::Symlink => "made the symbolic link",
+        FileOperation::Link => "gave another name to",
+        FileOperation::LinkTo => "made another file's name",
+        FileOperation::Rename => "renamed",
+        FileOperation::RenameTo => "renamed a file to",
+        FileOperation::Truncate => "cut",
+        FileOperation::Chmod => "changed the permissions of",
+        FileOperation::Chown => "changed the owner of",
+        FileOperation::Receive => "received",
+        FileOperation::ConnectUnix => "connected to another's socket",
+        FileOperation::SendUnix => "sent to another's socket",
     }
 }
 

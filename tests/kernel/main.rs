@@ -30,7 +30,11 @@ mod offsets;
 #[cfg(test)]
 mod opens;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod peers;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
@@ -46,4 +50,8 @@ mod scope;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod signals;
+#[cfg(test)]
 mod syscalls;
+#[cfg(test)]
+mod uring;

@@ -148,3 +148,22 @@ pub struct DestinationKey {
     pub reserved: u16,
 }
 const _: () = assert!(size_of::<DestinationKey>() == 32);
+
+/// A process or peer outside the sandbox as the kernel remembers having seen it reached for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReachKey {
+    /// Index in `SLOTS`.
+    pub slot: u32,
+    /// The slot's epoch.
+    pub epoch: u32,
+    /// [`crate::kind`] of the record.
+    pub kind: u32,
+    /// [`crate::reach`] and the signal, or [`crate::operation`].
+    pub how: u32,
+    /// The process, or the address of the peer's socket; only compared.
+    pub whom: u64,
+    /// Start of the process: numbers are used again. Zero for a socket.
+    pub start_time: u64,
+}
+const _: () = assert!(size_of::<ReachKey>() == 32);

@@ -23,14 +23,33 @@ pub mod hook {
     pub const ATTACH: u16 = 8;
     /// A cgroup was made or removed below a sandbox.
     pub const CGROUP: u16 = 9;
+    /// A file was changed otherwise than through an open: each name counts.
+    pub const FILE_OPERATION: u16 = 10;
+    /// A signal was sent, or another process looked into.
+    pub const REACH: u16 = 11;
+    /// A Unix socket was connected or sent to.
+    pub const PEER: u16 = 12;
 
     /// Names for metrics and messages, in index order.
-    pub const NAMES: [&str; super::HOOKS as usize] =
-        ["syscall", "open", "connect", "send", "bind", "exec", "fork", "exit", "attach", "cgroup"];
+    pub const NAMES: [&str; super::HOOKS as usize] = [
+        "syscall",
+        "open",
+        "connect",
+        "send",
+        "bind",
+        "exec",
+        "fork",
+        "exit",
+        "attach",
+        "cgroup",
+        "file_operation",
+        "reach",
+        "peer",
+    ];
 }
 
 /// How many hooks are counted.
-pub const HOOKS: u32 = 10;
+pub const HOOKS: u32 = 13;
 
 /// Index of a slot's counters for one hook in the map `COUNTS`.
 #[must_use]

@@ -188,6 +188,103 @@ pub enum Fact {
     },
     /// A task came in from outside.
     Entered {},
+    /// Something was done with a file otherwise than by opening it.
+    FileOperation {
+        /// What.
+        operation: FileOperation,
+        /// Canonical path: the directory as the kernel holds it, and the last name.
+        path: ObservedPath,
+        /// What stands there. Inode number 0 of the file system: nothing yet.
+        file: FileId,
+        /// Its hard links.
+        links: u32,
+        /// What it amounts to: writing, or for [`FileOperation::Receive`] how the descriptor is
+        /// open.
+        access: AccessSet,
+    },
+    /// A process that is not of the sandbox was reached for.
+    Reach {
+        /// In which way.
+        how: Reach,
+        /// Whose it is.
+        whose: Whose,
+        /// Its number in the initial pid namespace.
+        process: u32,
+        /// The signal; for [`Reach::Inspect`] and [`Reach::Attach`] the mode that the kernel
+        /// checked.
+        number: u32,
+    },
+    /// A Unix socket without a file, of somebody who is not of the sandbox, was talked to.
+    Peer {
+        /// Connected or sent to.
+        operation: NetworkOperation,
+        /// Whose it is.
+        whose: Whose,
+        /// Its abstract name, without the NUL in front; empty when it has none.
+        name: Vec<u8>,
+    },
+}
+
+closed_enum! {
+    /// What was done with a file otherwise than by opening it. What has two names is two facts.
+    pub enum FileOperation {
+        /// This name of it was removed.
+        Unlink = "unlink",
+        /// A directory was removed.
+        Rmdir = "rmdir",
+        /// A directory was made.
+        Mkdir = "mkdir",
+        /// A file, device or pipe was made, also by an open that creates.
+        Mknod = "mknod",
+        /// A symbolic link was made.
+        Symlink = "symlink",
+        /// It was given one more name: this is the one it had.
+        Link = "link",
+        /// It was given one more name: this is the new one.
+        LinkTo = "link_to",
+        /// It was renamed: this is the old name.
+        Rename = "rename",
+        /// Something was renamed to this; the file is what stood there.
+        RenameTo = "rename_to",
+        /// It was cut, without being opened.
+        Truncate = "truncate",
+        /// Its permission bits were changed.
+        Chmod = "chmod",
+        /// Its owner was changed.
+        Chown = "chown",
+        /// A descriptor of it arrived from another process.
+        Receive = "receive",
+        /// It is a socket of somebody outside, and was connected to.
+        ConnectUnix = "connect_unix",
+        /// It is a socket of somebody outside, and was sent to.
+        SendUnix = "send_unix",
+    }
+}
+
+closed_enum! {
+    /// How a process was reached for.
+    pub enum Reach {
+        /// A signal was sent to it.
+        Signal = "signal",
+        /// It was asked whether it is there, by the signal 0.
+        Probe = "probe",
+        /// It was looked into: its memory map, its descriptors, its environment.
+        Inspect = "inspect",
+        /// It was taken hold of: traced, its memory read or written, its descriptors copied.
+        Attach = "attach",
+    }
+}
+
+closed_enum! {
+    /// Whose something outside a sandbox is.
+    pub enum Whose {
+        /// Nobody's that Picket watches.
+        Outside = "outside",
+        /// Another sandbox's.
+        Sandbox = "another_sandbox",
+        /// Picket's own.
+        Picket = "picket",
+    }
 }
 
 closed_enum! {
@@ -209,6 +306,12 @@ closed_enum! {
         Left = "left",
         /// A task came in.
         Entered = "entered",
+        /// A file was changed, moved, removed or received.
+        FileOperation = "file_operation",
+        /// A process outside was reached for.
+        Reach = "reach",
+        /// A Unix socket of somebody outside was talked to.
+        Peer = "peer",
     }
 }
 
@@ -224,6 +327,9 @@ impl Fact {
             Self::Exit { .. } => FactKind::Exit,
             Self::Left { .. } => FactKind::Left,
             Self::Entered {} => FactKind::Entered,
+            Self::FileOperation { .. } => FactKind::FileOperation,
+            Self::Reach { .. } => FactKind::Reach,
+            Self::Peer { .. } => FactKind::Peer,
         }
     }
 

@@ -57,8 +57,8 @@ pub use engine::{Engine, Settings};
 pub use evidence::{Declared, Deed, Evidence, Revealed};
 pub use identity::{FileId, IncidentId, Order, Process, SandboxId};
 pub use input::{
-    Arrival, Departure, Fact, FactKind, Input, NetworkOperation, Notice, ObservedArgv,
-    ObservedPath, Tampering, Unresolved,
+    Arrival, Departure, Fact, FactKind, FileOperation, Input, NetworkOperation, Notice,
+    ObservedArgv, ObservedPath, Reach, Tampering, Unresolved, Whose,
 };
 pub use pattern::{ArgPattern, Pattern, PatternError, PatternFault};
 pub use policy::{AccessSet, EndpointRule, ExecRule, FileRule, Policy, Protocol};

@@ -47,6 +47,12 @@ closed_enum! {
         Migrated = "migrated",
         /// A child was created outside the sandbox.
         ClonedOut = "cloned_out",
+        /// A signal, or the question whether it is there, to a process that is not of the sandbox.
+        SignalOutside = "signal_outside",
+        /// A process that is not of the sandbox was looked into or taken hold of.
+        ForeignProcess = "foreign_process",
+        /// A Unix socket of somebody who is not of the sandbox was talked to.
+        ForeignPeer = "foreign_peer",
         /// Only a grant that has run out allows it.
         GrantExpired = "grant_expired",
         /// Events of this sandbox never arrived.

@@ -91,6 +91,12 @@ pub(crate) fn read(path: &str) -> Fact {
     open(path, AccessSet::READ)
 }
 
+/// Done to a file by this name, which amounts to writing.
+pub(crate) fn operation(operation: FileOperation, path: &str) -> Fact {
+    let (file, access) = (file_of(path), AccessSet::WRITE);
+    Fact::FileOperation { operation, path: resolved(path), file, links: 1, access }
+}
+
 pub(crate) fn exec(path: &str, argv: &[&str]) -> Fact {
     let mut bytes = Vec::new();
     for argument in argv {

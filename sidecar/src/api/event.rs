@@ -14,12 +14,13 @@ use super::escape;
 use crate::{manifest::syscalls, watch::Passed, words};
 
 /// Every kind of event that can be asked for.
-pub(super) const EVENTS: [&str; 24] = [
+pub(super) const EVENTS: [&str; 27] = [
     "contain",
     "entered",
     "exec",
     "exit",
     "exited",
+    "file_operation",
     "finding",
     "fork",
     "incident_closed",
@@ -30,7 +31,9 @@ pub(super) const EVENTS: [&str; 24] = [
     "narrowed",
     "network",
     "open",
+    "peer",
     "policy",
+    "reach",
     "receipt",
     "started",
     "syscall",
@@ -98,12 +101,13 @@ pub(super) fn subject(passed: &Passed) -> Option<Subject> {
 fn capability(fact: &Fact) -> Capability {
     match fact {
         Fact::Exec { .. } => Capability::Exec,
-        Fact::Open { .. } => Capability::Files,
+        Fact::Open { .. } | Fact::FileOperation { .. } => Capability::Files,
         Fact::Network { operation: NetworkOperation::Bind, .. } => Capability::Listen,
-        Fact::Network { .. } => Capability::Network,
+        Fact::Network { .. } | Fact::Peer { .. } => Capability::Network,
         Fact::Syscall { number, abi } if *abi != SyscallAbi::Native || DANGER.contains(*number) => {
             Capability::Danger
         }
+        Fact::Reach { .. } => Capability::Danger,
         Fact::Syscall { .. } => Capability::Syscalls,
         Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => Capability::Processes,
         Fact::Left { .. } => Capability::Escape,
@@ -233,6 +237,16 @@ fn of_fact(fact: &Fact) -> Map<String, Value> {
         Fact::Exit { code } => object(json!({ "wait_status": code })),
         Fact::Left { how, cgroup } => object(json!({ "how": how.as_str(), "cgroup_id": cgroup })),
         Fact::Entered {} => Map::new(),
+        Fact::FileOperation { operation, path, access, .. } => {
+            let mut fields = of_path(path);
+            fields.insert("operation".to_owned(), operation.as_str().into());
+            fields.insert("access".to_owned(), words::ways(*access).collect::<Vec<_>>().into());
+            fields
+        }
+        Fact::Reach { how, whose, process, number } => object(json!({ "how": how.as_str(),
+            "whose": whose.as_str(), "process": process, "number": number })),
+        Fact::Peer { operation, whose, name } => object(json!({ "operation": operation.as_str(),
+            "whose": whose.as_str(), "name": escape::bytes(name) })),
     }
 }
 

@@ -30,7 +30,7 @@ fn open_record(path: &[u8], area: usize) -> Vec<u8> {
         mode: 0o100_644,
         path_state: path_state::RESOLVED,
         path_start: u16::try_from(start).unwrap(),
-        reserved: 0,
+        operation: 0,
     };
     let mut bytes = header(kind::OPEN).as_bytes().to_vec();
     bytes.extend_from_slice(file.as_bytes());
@@ -46,7 +46,7 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn a_sample_from_another_abi_is_refused_and_says_which() {
-    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 1");
+    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 2");
 }
 
 #[test]
@@ -104,7 +104,7 @@ proptest! {
 
     #[test]
     fn no_body_behind_a_valid_header_makes_decoding_panic(
-        kind in 0_u16..12,
+        kind in 0_u16..26,
         flags: u16,
         body in proptest::collection::vec(any::<u8>(), 0..5_000),
     ) {
@@ -121,7 +121,10 @@ fn a_record_is_booked_to_whom_it_names_even_if_the_rest_makes_no_sense() {
     let sandbox = SandboxId { slot: 3, generation: 7 };
     let nonsense = header(99);
     assert_eq!(origin(nonsense.as_bytes()), Some(Origin { sandbox, hook: 0 }));
-    let nobodys = [Header { hook: 10, ..nonsense }, Header { abi: ABI_VERSION + 1, ..nonsense }];
+    let nobodys = [
+        Header { hook: u16::try_from(HOOKS).unwrap(), ..nonsense },
+        Header { abi: ABI_VERSION + 1, ..nonsense },
+    ];
     assert_eq!(nobodys.map(|header| origin(header.as_bytes())), [None; 2]);
     assert_eq!(origin(&nonsense.as_bytes()[1..]), None);
 }

@@ -91,16 +91,14 @@ fn judged(capability: Capability, tier: Tier) -> Row {
             (yes("every exec, with path, inode and arguments"), NO_DENIAL, CONTAINED)
         }
         Capability::Files => (files(tier), NO_DENIAL, CONTAINED),
-        Capability::Network => {
-            (partly("TCP and UDP; other sockets show as system calls only"), REFUSED, CONTAINED)
-        }
+        Capability::Network => (partly(network(tier)), REFUSED, CONTAINED),
         Capability::Listen => (
             partly("declared and undeclared binds; not port 0 and listening without a bind"),
             REFUSED,
             CONTAINED,
         ),
         Capability::Syscalls => (yes("by number, without arguments"), NO_FILTER, CONTAINED),
-        Capability::Danger => (yes("each call that is not declared by name"), NO_FILTER, CONTAINED),
+        Capability::Danger => (danger(tier), NO_FILTER, CONTAINED),
         Capability::Processes => (
             partly("all but tasks that io_uring makes in the kernel"),
             no("the pids controller is not used"),
@@ -124,9 +122,33 @@ fn judged(capability: Capability, tier: Tier) -> Row {
 
 fn files(tier: Tier) -> Ability {
     match tier {
-        Tier::Lsm => yes("every way to open but O_PATH"),
+        Tier::Lsm => {
+            yes("every way to open but O_PATH; changes, and descriptors that are received")
+        }
         Tier::Trace => partly(
-            "when the call returns; not by io_uring, 32-bit calls or the kernel itself (tier trace)",
+            "when the call returns; not by io_uring, 32-bit calls or the kernel itself; changes other than opens, and \
+             descriptors that are received, by the call's number only (tier trace)",
+        ),
+    }
+}
+
+const fn network(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Lsm => {
+            "TCP, UDP, and Unix sockets of others; other sockets show as system calls only"
+        }
+        Tier::Trace => "TCP and UDP; other sockets show as system calls only",
+    }
+}
+
+const fn danger(tier: Tier) -> Ability {
+    match tier {
+        Tier::Lsm => yes(
+            "each call that is not declared by name; signals out of the sandbox, looks into other processes",
+        ),
+        Tier::Trace => partly(
+            "each call that is not declared by name, and signals out of the sandbox; not whose process a call looks \
+             into (tier trace)",
         ),
     }
 }

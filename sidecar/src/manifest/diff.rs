@@ -142,7 +142,8 @@ impl<'a> Facts<'a> {
             match fact {
                 Fact::Exec { .. } => facts.programs.push(fact),
                 Fact::Network { .. } => facts.endpoints.push(fact),
-                Fact::Open { path: ObservedPath::Resolved(path), access, .. } => {
+                Fact::Open { path: ObservedPath::Resolved(path), access, .. }
+                | Fact::FileOperation { path: ObservedPath::Resolved(path), access, .. } => {
                     facts.files.entry(path).or_default().push(*access);
                 }
                 Fact::Syscall { number, abi: SyscallAbi::Native } => {

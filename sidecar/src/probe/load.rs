@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, env, fs, io, os::fd::AsFd, path::PathBuf, sync:
 
 use aya::{
     Btf as LoaderBtf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
+    maps::Array,
     programs::{
         CgroupAttachMode, CgroupSockAddr, Lsm, Program, ProgramError,
         cgroup_sock_addr::CgroupSockAddrLinkId,
@@ -29,13 +30,14 @@ static OBJECT: &[u8] = include_bytes_aligned!("../../../ebpf/picket.bpf.o");
 const OBJECT_VARIABLE: &str = "PICKET_BPF_OBJECT";
 
 /// BTF tracepoints, needed in both tiers.
-const TRACEPOINTS: [&str; 7] = [
+const TRACEPOINTS: [&str; 8] = [
     "cgroup_mkdir",
     "cgroup_rmdir",
     "cgroup_attach_task",
     "sched_process_fork",
     "sched_process_exec",
     "sched_process_exit",
+    "signal_generate",
     "sys_enter",
 ];
 
@@ -51,7 +53,28 @@ const OPEN_EXITS: [&str; 5] = [
 /// Socket hooks, attached to each sandbox's cgroup.
 const SOCKET_HOOKS: [&str; 6] = ["connect4", "connect6", "sendmsg4", "sendmsg6", "bind4", "bind6"];
 
-const LSM_OPEN: &str = "file_open";
+/// LSM hooks, needed in the lsm tier. Whether the first can be loaded says whether there is that tier.
+pub(super) const LSM_HOOKS: [&str; 16] = [
+    "file_open",
+    "file_receive",
+    "path_chmod",
+    "path_chown",
+    "path_link",
+    "path_mkdir",
+    "path_mknod",
+    "path_rename",
+    "path_rmdir",
+    "path_symlink",
+    "path_truncate",
+    "path_unlink",
+    "ptrace_access_check",
+    "task_kill",
+    "unix_may_send",
+    "unix_stream_connect",
+];
+
+/// The map that holds Picket's own number.
+const PICKET: &str = "PICKET";
 
 /// Cgroups of all sandboxes together, at least.
 const CGROUPS: u32 = 1_024;
@@ -210,15 +233,26 @@ impl Probe {
         &self.tier
     }
 
-    /// Gives the LSM program up for the trace tier: it is attached and does not run.
+    /// Gives the LSM programs up for the trace tier: they are attached and do not run.
     ///
     /// # Errors
     /// The trace tier cannot be attached either.
     pub fn fall_back_to_trace(&mut self, because: String) -> Result<(), LoadError> {
-        detach_lsm(lsm(&mut self.ebpf)?);
+        detach_lsm(&mut self.ebpf)?;
         attach_open_exits(&mut self.ebpf, &self.losses)?;
         self.tier = TierReport { tier: Tier::Trace, because: Some(because) };
         Ok(())
+    }
+
+    /// Tells the hooks which process is Picket itself, as the initial pid namespace counts.
+    ///
+    /// # Errors
+    /// The object has no such map, or the kernel refuses.
+    pub fn introduce(&mut self, own: u32) -> Result<(), LoadError> {
+        let map = self.ebpf.map_mut(PICKET).ok_or(LoadError::Missing { what: PICKET })?;
+        Array::try_from(map)
+            .and_then(|mut map| map.set(0, own, 0))
+            .map_err(|source| SlotError::Map { map: PICKET, source }.into())
     }
 
     /// Which cgroups belong to which sandbox.
@@ -286,7 +320,7 @@ impl Probe {
     #[must_use]
     pub fn attached(&self) -> Vec<&'static str> {
         let opens: &[&'static str] = match self.tier.tier {
-            Tier::Lsm => &[LSM_OPEN],
+            Tier::Lsm => &LSM_HOOKS,
             Tier::Trace => &OPEN_EXITS,
         };
         [opens, &TRACEPOINTS, &SOCKET_HOOKS].concat()
@@ -332,29 +366,40 @@ fn log_level() -> u8 {
     u8::try_from(level).expect("log has six levels")
 }
 
-/// Attaches the LSM program, or says what the kernel answered.
+/// Attaches the LSM programs, or says what the kernel answered to the first. A kernel that takes the first and refuses
+/// another would leave the tier with a hole that nobody knows of: that is an error.
 fn attach_lsm(ebpf: &mut Ebpf, btf: &LoaderBtf) -> Result<Result<(), String>, LoadError> {
-    let program = lsm(ebpf)?;
-    let attached = program.load(LSM_OPEN, btf).and_then(|()| program.attach().map(drop));
-    if let Err(error) = attached {
-        detach_lsm(program);
-        return Ok(Err(format!("the kernel refuses LSM programs: {}", reason(&error))));
+    for name in LSM_HOOKS {
+        let program = lsm(ebpf, name)?;
+        let Err(error) = program.load(name, btf).and_then(|()| program.attach().map(drop)) else {
+            continue;
+        };
+        detach_lsm(ebpf)?;
+        if name == LSM_HOOKS[0] {
+            return Ok(Err(format!("the kernel refuses LSM programs: {}", reason(&error))));
+        }
+        return Err(refused(name, &error));
     }
     Ok(Ok(()))
 }
 
-fn lsm(ebpf: &mut Ebpf) -> Result<&mut Lsm, LoadError> {
-    match ebpf.program_mut(LSM_OPEN) {
+fn lsm<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Lsm, LoadError> {
+    match ebpf.program_mut(name) {
         Some(Program::Lsm(program)) => Ok(program),
-        _ => Err(LoadError::Missing { what: LSM_OPEN }),
+        _ => Err(LoadError::Missing { what: name }),
     }
 }
 
-/// A program that loads and cannot be attached, or is and does not run, must not stay half there.
-fn detach_lsm(program: &mut Lsm) {
-    if let Err(error) = program.unload() {
-        tracing::debug!(%error, "unloading the LSM program");
+/// Programs that load and cannot be attached, or are and do not run, must not stay half there.
+fn detach_lsm(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    for name in LSM_HOOKS {
+        match lsm(ebpf, name)?.unload() {
+            // Never loaded.
+            Ok(()) | Err(ProgramError::NotLoaded) => {}
+            Err(error) => tracing::debug!(%error, name, "unloading an LSM program"),
+        }
     }
+    Ok(())
 }
 
 /// Attaches the exit tracepoints of the open family.

@@ -2,6 +2,9 @@
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in std")]
 
 mod files;
+mod names;
+mod processes;
+mod ring;
 mod sockets;
 
 use std::ffi::CString;
@@ -15,6 +18,9 @@ pub(crate) use files::{
     SharedPath, bind_mount, create, detached_clone, memfd, old_open, open, open_at, open_by_handle,
     openat2, own_mounts,
 };
+pub(crate) use names::{make_pipe, pass, take, truncate};
+pub(crate) use processes::{descriptor_of, kill, kill_with_origin, read_memory, seize, tick};
+pub(crate) use ring::{BY_WORKER, POLLED, Ring};
 pub(crate) use sockets::{
     bind, connect, put_off_connect, send, send_batch, send_connected, socket,
 };

@@ -165,8 +165,11 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         (1_u16..10_000).prop_map(|port| connect(LOOPBACK, port)),
         (200_u32..210).prop_map(fork),
         Just(Fact::Exit { code: 0 }),
-        Just(LEFT),
-        Just(Fact::Entered {}),
+        prop::sample::select(&[LEFT, Fact::Entered {}][..]),
+        (paths(), prop::sample::select(FileOperation::ALL))
+            .prop_map(|(path, done)| operation(done, path)),
+        (prop::sample::select(Reach::ALL), prop::sample::select(Whose::ALL))
+            .prop_map(|(how, whose)| Fact::Reach { how, whose, process: 1, number: 9 }),
     ]
 }
 

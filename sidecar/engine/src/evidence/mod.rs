@@ -67,7 +67,10 @@ impl Deed {
 
     fn clipped(mut self) -> Self {
         match &mut self {
-            Self::Fact(Fact::Open { path, .. }) => clip_path(path),
+            Self::Fact(Fact::Open { path, .. } | Fact::FileOperation { path, .. }) => {
+                clip_path(path);
+            }
+            Self::Fact(Fact::Peer { name, .. }) => name.truncate(Self::MAX_BYTES),
             Self::Fact(Fact::Exec { path, script, argv, .. }) => {
                 clip_path(path);
                 if let Some(script) = script {

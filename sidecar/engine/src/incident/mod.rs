@@ -10,8 +10,8 @@ use core::net::IpAddr;
 
 use crate::containment::Ladder;
 use crate::{
-    AccessSet, Capability, Deed, Fact, FileId, IncidentId, KernelTime, NetworkOperation,
-    ObservedPath, Reason, SyscallAbi,
+    AccessSet, Capability, Deed, Fact, FileId, FileOperation, IncidentId, KernelTime,
+    NetworkOperation, ObservedPath, Reach, Reason, SyscallAbi, Whose,
 };
 
 /// An open incident.
@@ -30,7 +30,8 @@ pub(crate) struct Incident {
     pub(crate) uncounted: u64,
     kinds: BTreeSet<(Capability, Reason)>,
     seen: BTreeSet<(Capability, Reason, Object)>,
-    /// Programs found when the kernel opened them: the exec that follows says the same again.
+    /// Programs found when the kernel opened them, files found when they were made: the exec or the
+    /// open that follows says the same again.
     announced: BTreeSet<Text>,
 }
 
@@ -65,8 +66,9 @@ impl Incident {
         fresh && !self.is_announced(deed)
     }
 
-    /// Whether this exec was found already when the kernel opened its program or script. Not every
-    /// kernel side reports that open; where it does, both together are one departure.
+    /// Whether this exec was found already when the kernel opened its program or script, or this
+    /// open for writing when it made its file. Not every kernel side reports what comes first; where
+    /// it does, both together are one departure.
     fn is_announced(&mut self, deed: &Deed) -> bool {
         match deed {
             Deed::Fact(Fact::Open { path, access, .. }) if access.contains(AccessSet::EXECUTE) => {
@@ -76,6 +78,13 @@ impl Incident {
             Deed::Fact(Fact::Exec { path, script, .. }) => {
                 let name = script.as_deref().map_or_else(|| Object::path_text(path), Object::text);
                 self.announced.remove(&name)
+            }
+            Deed::Fact(Fact::FileOperation { operation: FileOperation::Mknod, path, .. }) => {
+                self.announced.insert(Object::path_text(path));
+                false
+            }
+            Deed::Fact(Fact::Open { path, access, .. }) if access.contains(AccessSet::WRITE) => {
+                self.announced.remove(&Object::path_text(path))
             }
             _ => false,
         }
@@ -100,6 +109,9 @@ enum Object {
     File(FileId, AccessSet, Text),
     Program(FileId, Text, Text, Text),
     Address(NetworkOperation, IpAddr, u16, u8),
+    Operation(FileOperation, FileId, Text),
+    Process(Reach, Whose, u32, u32),
+    Peer(NetworkOperation, Whose, Text),
 }
 
 /// The beginning of a text and its length: enough to tell honest names apart, and bounded.
@@ -123,6 +135,23 @@ impl Object {
             }
             Fact::Network { operation, protocol, address, port, .. } => {
                 Self::Address(*operation, *address, *port, *protocol)
+            }
+            // An open that cuts, and a descriptor that is received, are opens of the same thing.
+            Fact::FileOperation {
+                operation: FileOperation::Truncate | FileOperation::Receive,
+                path,
+                file,
+                access,
+                ..
+            } => Self::File(*file, *access, Self::path_text(path)),
+            Fact::FileOperation { operation, path, file, .. } => {
+                Self::Operation(*operation, *file, Self::path_text(path))
+            }
+            Fact::Reach { how, whose, process, number } => {
+                Self::Process(*how, *whose, *process, *number)
+            }
+            Fact::Peer { operation, whose, name } => {
+                Self::Peer(*operation, *whose, Self::text(name))
             }
             Fact::Fork { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
                 Self::None

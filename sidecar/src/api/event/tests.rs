@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    AccessSet, Closure, ContainmentPlan, Engine, FileId, IncidentId, Narrowing, ObservedArgv,
-    OnExpiry, Order, Outcome, Policy, Process, Settings, Step, Tampering, Unresolved,
+    AccessSet, Closure, ContainmentPlan, Engine, FileId, FileOperation, IncidentId, Narrowing,
+    ObservedArgv, OnExpiry, Order, Outcome, Policy, Process, Reach, Settings, Step, Tampering,
+    Unresolved, Whose,
 };
 use proptest::{prelude::*, sample::select};
 
@@ -85,6 +86,27 @@ fn every_fact_is_told_with_its_sentence_and_its_fields() {
         Fact::Exit { code: 256 },
         Fact::Left { how: picket_engine::Departure::Migrated, cgroup: 5 },
         Fact::Entered {},
+        Fact::FileOperation {
+            operation: FileOperation::RenameTo,
+            path: path(b"/etc/shadow"),
+            file: FILE,
+            links: 1,
+            access: AccessSet::WRITE,
+        },
+        Fact::FileOperation {
+            operation: FileOperation::Receive,
+            path: path(b"/etc/shadow"),
+            file: FILE,
+            links: 1,
+            access: AccessSet::READ,
+        },
+        Fact::Reach { how: Reach::Signal, whose: Whose::Picket, process: 7, number: 9 },
+        Fact::Reach { how: Reach::Attach, whose: Whose::Sandbox, process: 8, number: 2 },
+        Fact::Peer {
+            operation: NetworkOperation::Connect,
+            whose: Whose::Outside,
+            name: b"bus\x1b".to_vec(),
+        },
     ];
     let told = facts.map(|fact| line(&Passed::Input(event(fact))).unwrap());
     insta::assert_snapshot!(told.join("\n"));
@@ -166,6 +188,22 @@ fn fact() -> impl Strategy<Value = Fact> {
         (select(picket_engine::Departure::ALL), any::<u64>())
             .prop_map(|(how, cgroup)| Fact::Left { how, cgroup }),
         Just(Fact::Entered {}),
+        about_objects(),
+    ]
+}
+
+fn about_objects() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        (select(FileOperation::ALL), observed_path(), access()).prop_map(
+            |(operation, path, access)| {
+                Fact::FileOperation { operation, path, file: FILE, links: 1, access }
+            }
+        ),
+        (select(Reach::ALL), select(Whose::ALL), any::<(u32, u32)>()).prop_map(
+            |(how, whose, (process, number))| Fact::Reach { how, whose, process, number }
+        ),
+        (select(NetworkOperation::ALL), select(Whose::ALL), any::<Vec<u8>>())
+            .prop_map(|(operation, whose, name)| Fact::Peer { operation, whose, name }),
     ]
 }
 

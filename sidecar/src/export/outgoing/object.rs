@@ -58,7 +58,12 @@ impl Object {
                 Self::plain("syscall", syscalls::name(*number).unwrap_or("unknown"))
             }
             Fact::Syscall { abi, .. } => Self::plain("syscall", abi.as_str()),
-            Fact::Open { path, .. } => Self::of_path("path", path, key),
+            Fact::Open { path, .. } | Fact::FileOperation { path, .. } => {
+                Self::of_path("path", path, key)
+            }
+            Fact::Reach { how, .. } => Self::plain("process", how.as_str()),
+            Fact::Peer { name, .. } if name.is_empty() => Self::plain("address", "unix"),
+            Fact::Peer { name, .. } => Self::named("address", "unix", name, key),
             Fact::Exec { path, .. } => Self::of_path("program", path, key),
             Fact::Network { address, port, .. } => {
                 let name = format!("{address} {port}");

@@ -194,7 +194,7 @@ impl Suggestion {
                     || picket_engine::DANGER.contains(*number)
                     || super::syscalls::name(*number).is_none()
             }
-            Fact::Open { path, .. } => {
+            Fact::Open { path, .. } | Fact::FileOperation { path, .. } => {
                 self.files.left.contains(path)
                     || self.programs.left.iter().any(|it| it.path == *path)
             }
@@ -211,7 +211,7 @@ impl Suggestion {
                     port: *port,
                 })
             }
-            Fact::Left { .. } | Fact::Entered {} => true,
+            Fact::Left { .. } | Fact::Entered {} | Fact::Reach { .. } | Fact::Peer { .. } => true,
             Fact::Fork { .. } | Fact::Exit { .. } => false,
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use picket_engine::{
     AccessSet, Arrival, Departure, Fact, FileId, Input, KernelTime, NetworkOperation, ObservedPath,
-    Process, SandboxId, SyscallAbi,
+    Process, Reach, SandboxId, SyscallAbi,
 };
 
 /// All that several recorded runs did.
@@ -240,7 +240,7 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
             let calls = if native { &mut seen.calls } else { &mut seen.foreign };
             first(calls.entry(*number), evidence);
         }
-        Fact::Open { path, file, access, .. } => {
+        Fact::Open { path, file, access, .. } | Fact::FileOperation { path, file, access, .. } => {
             let inherited = sandbox.inherited.contains(file);
             if inherited && !access.contains(AccessSet::EXECUTE) {
                 return;
@@ -274,6 +274,19 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
         }
         Fact::Entered {} => {
             first(seen.crossings.entry("a task came in from outside"), evidence);
+        }
+        Fact::Reach { how, .. } => {
+            let what = match how {
+                Reach::Signal => "a signal was sent to a process outside",
+                Reach::Probe => "a process outside was asked for",
+                Reach::Inspect => "a process outside was looked into",
+                Reach::Attach => "a process outside was taken hold of",
+            };
+            first(seen.crossings.entry(what), evidence);
+        }
+        Fact::Peer { .. } => {
+            let what = "a Unix socket without a file, of somebody outside, was talked to";
+            first(seen.crossings.entry(what), evidence);
         }
         Fact::Fork { child_tgid, child_tid } => seen.own.extend([*child_tgid, *child_tid]),
         Fact::Exit { .. } => {}

@@ -4,17 +4,17 @@ use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::Child,
 };
 
 use ipnet::IpNet;
 use picket_engine::{
     AccessSet, Departure, EndpointRule, Fact, FileId, NetworkOperation, ObservedPath, Policy,
-    Process, Protocol, SyscallAbi,
+    Process, Protocol, SyscallAbi, Whose,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told};
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, LSM_HOOKS, Told, deeds};
 use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
@@ -39,18 +39,28 @@ pub(super) fn policy(port: u16) -> Policy {
 #[derive(Debug)]
 pub(super) struct Truth {
     /// `None` inside a pid namespace: what the kernel calls us cannot be known there.
-    pid: Option<u32>,
+    pub(super) pid: Option<u32>,
     /// Start of the canary in clock ticks since boot.
     start_ticks: u64,
-    program: FileId,
-    path: Vec<u8>,
+    pub(super) program: FileId,
+    pub(super) path: Vec<u8>,
     arguments: Vec<u8>,
     home_cgroup: u64,
+    /// Its cgroup's directory, where it does what it does with files.
+    pub(super) place: PathBuf,
+    /// The file in it that the kernel keeps the processes in.
+    pub(super) processes: FileId,
 }
 
 impl Truth {
-    pub(super) fn of(canary: &Child, program: &Path, root: &CgroupRoot) -> io::Result<Self> {
+    pub(super) fn of(
+        canary: &Child,
+        program: &Path,
+        root: &CgroupRoot,
+        place: &Path,
+    ) -> io::Result<Self> {
         let path = fs::canonicalize(program)?;
+        let place = fs::canonicalize(place)?;
         let mut arguments = path.as_os_str().as_bytes().to_vec();
         arguments.extend_from_slice(format!("\0{CHILD_WORD}\0").as_bytes());
         let outside = fs::metadata("/proc/self/ns/pid")?.ino() == INITIAL_PID_NAMESPACE;
@@ -61,6 +71,8 @@ impl Truth {
             path: path.as_os_str().as_bytes().to_vec(),
             arguments,
             home_cgroup: fs::metadata(root.home())?.ino(),
+            processes: Mounts::read()?.identify(&place.join(deeds::PROCESSES))?.file,
+            place,
         })
     }
 }
@@ -82,6 +94,7 @@ pub(super) struct Expectations {
     truth: Truth,
     told: Told,
     port: u16,
+    deeds: deeds::Expected,
     waiting: Vec<&'static str>,
     met: Vec<&'static str>,
 }
@@ -89,7 +102,7 @@ pub(super) struct Expectations {
 const ENTERED: &str = "cgroup_attach_task (arrival)";
 const LEFT: &str = "cgroup_attach_task (departure)";
 const SYSCALL: &str = "sys_enter";
-pub(super) const OPEN_LSM: &str = "file_open";
+const OPEN_LSM: &str = "file_open";
 const OPEN_TRACE: &str = "sys_exit_openat";
 const FORK: &str = "sched_process_fork";
 const EXEC: &str = "sched_process_exec";
@@ -102,19 +115,26 @@ const SEND6: &str = "sendmsg6";
 const REFUSED: &str = "connect4 (refusal)";
 
 impl Expectations {
-    pub(super) fn new(truth: Truth, told: Told, port: u16, tier: Tier) -> Self {
-        let open = match tier {
-            Tier::Lsm => OPEN_LSM,
-            Tier::Trace => OPEN_TRACE,
-        };
-        let mut waiting = vec![ENTERED, LEFT, SYSCALL, open, FORK, EXEC, EXIT, BIND, REFUSED];
+    pub(super) fn new(
+        truth: Truth,
+        told: Told,
+        port: u16,
+        tier: Tier,
+        deeds: deeds::Expected,
+    ) -> Self {
+        let mut waiting = vec![ENTERED, LEFT, SYSCALL, FORK, EXEC, EXIT, BIND, REFUSED];
+        waiting.push(deeds::SIGNAL);
+        match tier {
+            Tier::Lsm => waiting.extend(LSM_HOOKS),
+            Tier::Trace => waiting.push(OPEN_TRACE),
+        }
         if told.v4 {
             waiting.extend([CONNECT4, SEND4]);
         }
         if told.v6 {
             waiting.extend([CONNECT6, SEND6]);
         }
-        Self { truth, told, port, waiting, met: Vec::new() }
+        Self { truth, told, port, deeds, waiting, met: Vec::new() }
     }
 
     pub(super) fn all_met(&self) -> bool {
@@ -125,8 +145,13 @@ impl Expectations {
         self.waiting.join(", ")
     }
 
-    pub(super) fn hooks(self) -> Vec<&'static str> {
-        self.met
+    pub(super) fn hooks(&self) -> Vec<&'static str> {
+        self.met.clone()
+    }
+
+    /// What the kernel calls Picket, as the canary's signal had it.
+    pub(super) fn own_number(&self) -> u32 {
+        self.deeds.own
     }
 
     /// True when the record is one of the acts; an error when it is and says something wrong.
@@ -156,6 +181,7 @@ impl Expectations {
                 Some(LEFT)
             }
             Fact::Left { .. } => None,
+            fact => self.deeds.meet(&self.truth, fact)?,
         };
         let Some(act) = act else { return Ok(false) };
         let Some(place) = self.waiting.iter().position(|waiting| *waiting == act) else {
@@ -245,7 +271,11 @@ impl Expectations {
 }
 
 /// Both values are our own: nothing of a watched plugin is printed here.
-fn same<T: PartialEq + Shown>(what: &'static str, read: &T, truth: &T) -> Result<(), CanaryError> {
+pub(super) fn same<T: PartialEq + Shown>(
+    what: &'static str,
+    read: &T,
+    truth: &T,
+) -> Result<(), CanaryError> {
     if read == truth {
         return Ok(());
     }
@@ -253,7 +283,7 @@ fn same<T: PartialEq + Shown>(what: &'static str, read: &T, truth: &T) -> Result
 }
 
 /// Engine types print as placeholders, on purpose; the self-test shows its own values.
-trait Shown {
+pub(super) trait Shown {
     fn shown(&self) -> String;
 }
 
@@ -266,7 +296,7 @@ macro_rules! shown_by_debug {
         })+
     };
 }
-shown_by_debug!(u32, u64, i32, SyscallAbi, FileId);
+shown_by_debug!(u32, u64, i32, SyscallAbi, FileId, Whose, AccessSet);
 
 impl Shown for Vec<u8> {
     fn shown(&self) -> String {

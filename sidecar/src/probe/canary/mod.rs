@@ -7,9 +7,11 @@
 //! and Picket refuses to run.
 
 mod act;
+mod deeds;
 mod expect;
 
 use std::{
+    collections::BTreeSet,
     fmt, fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, UdpSocket},
@@ -24,7 +26,7 @@ pub use act::{act, child};
 use expect::Expectations;
 use picket_engine::SandboxId;
 
-use super::{LoadError, Probe, Rings, SlotError};
+use super::{LoadError, Probe, Rings, SlotError, load::LSM_HOOKS};
 use crate::{
     clock, decode,
     supervisor::{CgroupError, CgroupRoot, Sandbox, SandboxError},
@@ -108,11 +110,13 @@ struct Told {
 }
 
 impl CanaryError {
-    /// Everything works but the LSM program, which is attached and never runs: `bpf` is not among the active security
+    /// Everything works but the LSM programs, which are attached and never run: `bpf` is not among the active security
     /// modules. Debian's kernels boot like that.
     #[must_use]
     pub(crate) fn is_idle_lsm(&self) -> bool {
-        matches!(self, Self::Silent { missing, .. } if missing == expect::OPEN_LSM)
+        let Self::Silent { missing, .. } = self else { return false };
+        let missing: BTreeSet<&str> = missing.split(", ").collect();
+        missing == LSM_HOOKS.into_iter().collect()
     }
 }
 
@@ -169,7 +173,8 @@ pub fn run(
     let watched = probe.slots().watch(sandbox.id(), &policy, namespace, clock::now())?;
     let outcome = observe(probe, rings, &sandbox, root, program, watched, (declared, undeclared));
     probe.slots().unwatch(watched)?;
-    let hooks = outcome?;
+    let (hooks, own) = outcome?;
+    probe.introduce(own)?;
     probe.release_network(guard)?;
     sandbox.destroy(PATIENCE)?;
     Ok(Proof { hooks, took: begun.elapsed() })
@@ -183,7 +188,7 @@ fn observe(
     program: &Path,
     watched: SandboxId,
     (declared, undeclared): (u16, u16),
-) -> Result<Vec<&'static str>, CanaryError> {
+) -> Result<(Vec<&'static str>, u32), CanaryError> {
     let process = |step| move |source| CanaryError::Process { step, source };
     let mut canary = Command::new(program)
         .arg(WORD)
@@ -197,9 +202,12 @@ fn observe(
             READY => {}
             other => return Err(process("hearing it")(unreadable(other))),
         }
-        let truth = expect::Truth::of(&canary, program, root).map_err(process("looking at it"))?;
+        let truth = expect::Truth::of(&canary, program, root, sandbox.path())
+            .map_err(process("looking at it"))?;
+        let outside = deeds::Outside::open().map_err(process("opening sockets for it"))?;
         place(&canary, sandbox.path()).map_err(process("moving it in"))?;
-        say(&mut canary, &format!("{declared} {undeclared}\n"))
+        let (socket, directory) = (outside.name(), sandbox.path().display());
+        say(&mut canary, &format!("{declared} {undeclared} {socket} {directory}\n"))
             .map_err(process("telling it to act"))?;
         let told = hear(&mut canary).and_then(|line| line.parse::<Told>());
         let told = told.map_err(process("hearing it"))?;
@@ -207,15 +215,16 @@ fn observe(
         if !told.refused {
             return Err(CanaryError::NotRefused);
         }
-        let expectations = Expectations::new(truth, told, declared, probe.tier().tier);
+        let deeds = deeds::Expected::new(&outside);
+        let expectations = Expectations::new(truth, told, declared, probe.tier().tier, deeds);
         collect(rings, watched, expectations)
     })();
     // Closing its input is the second word; it ends by itself.
     drop(canary.stdin.take());
     let ended = canary.wait().map_err(process("waiting for its end"));
-    let hooks = result?;
+    let proven = result?;
     ended?;
-    Ok(hooks)
+    Ok(proven)
 }
 
 /// Reads the rings until everything expected was there.
@@ -223,7 +232,7 @@ fn collect(
     rings: &mut Rings,
     watched: SandboxId,
     mut expected: Expectations,
-) -> Result<Vec<&'static str>, CanaryError> {
+) -> Result<(Vec<&'static str>, u32), CanaryError> {
     let deadline = Instant::now() + SILENCE;
     let mut others = 0;
     loop {
@@ -242,7 +251,7 @@ fn collect(
             return Err(error);
         }
         if expected.all_met() {
-            return Ok(expected.hooks());
+            return Ok((expected.hooks(), expected.own_number()));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

@@ -16,9 +16,11 @@ fn expectations() -> Expectations {
         path: b"/bin/picket".to_vec(),
         arguments: b"/bin/picket\0__canary-child\0".to_vec(),
         home_cgroup: 9,
+        place: PathBuf::from("/sys/fs/cgroup/self-test"),
+        processes: OTHER,
     };
     let told = Told { v4: true, v6: true, refused: true, child: CHILD };
-    Expectations::new(truth, told, PORT, Tier::Trace)
+    Expectations::new(truth, told, PORT, Tier::Lsm, deeds::Expected::named("canary"))
 }
 
 fn decoded(tgid: u32, fact: Fact) -> Decoded {

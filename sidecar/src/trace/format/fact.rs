@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    self as engine, AccessSet, Departure, FileId, NetworkOperation, SyscallAbi, Unresolved,
+    self as engine, AccessSet, Departure, FileId, FileOperation, NetworkOperation, Reach,
+    SyscallAbi, Unresolved, Whose,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,31 @@ pub(crate) enum Fact {
         cgroup: u64,
     },
     Entered {},
+    FileOperation {
+        #[serde(with = "form")]
+        operation: FileOperation,
+        path: Path,
+        #[serde(with = "form")]
+        file: FileId,
+        links: u32,
+        #[serde(with = "form")]
+        access: AccessSet,
+    },
+    Reach {
+        #[serde(with = "form")]
+        how: Reach,
+        #[serde(with = "form")]
+        whose: Whose,
+        process: u32,
+        number: u32,
+    },
+    Peer {
+        #[serde(with = "form")]
+        operation: NetworkOperation,
+        #[serde(with = "form")]
+        whose: Whose,
+        name: Bytes,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,6 +130,16 @@ impl From<&engine::Fact> for Fact {
             engine::Fact::Exit { code } => Self::Exit { code: *code },
             engine::Fact::Left { how, cgroup } => Self::Left { how: *how, cgroup: *cgroup },
             engine::Fact::Entered {} => Self::Entered {},
+            engine::Fact::FileOperation { operation, path, file, links, access } => {
+                let (path, operation, links) = (path.into(), *operation, *links);
+                Self::FileOperation { operation, path, file: *file, links, access: *access }
+            }
+            engine::Fact::Reach { how, whose, process, number } => {
+                Self::Reach { how: *how, whose: *whose, process: *process, number: *number }
+            }
+            engine::Fact::Peer { operation, whose, name } => {
+                Self::Peer { operation: *operation, whose: *whose, name: Bytes(name.clone()) }
+            }
         }
     }
 }
@@ -129,6 +165,13 @@ impl From<Fact> for engine::Fact {
             Fact::Exit { code } => Self::Exit { code },
             Fact::Left { how, cgroup } => Self::Left { how, cgroup },
             Fact::Entered {} => Self::Entered {},
+            Fact::FileOperation { operation, path, file, links, access } => {
+                Self::FileOperation { operation, path: path.into(), file, links, access }
+            }
+            Fact::Reach { how, whose, process, number } => {
+                Self::Reach { how, whose, process, number }
+            }
+            Fact::Peer { operation, whose, name } => Self::Peer { operation, whose, name: name.0 },
         }
     }
 }

@@ -134,6 +134,25 @@ fn fact() -> impl Strategy<Value = Fact> {
         any::<i32>().prop_map(|code| Fact::Exit { code }),
         (word(Departure::ALL), any::<u64>()).prop_map(|(how, cgroup)| Fact::Left { how, cgroup }),
         Just(Fact::Entered {}),
+        about_objects(),
+    ]
+}
+
+fn about_objects() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        (word(FileOperation::ALL), path(), file(), any::<u32>(), access()).prop_map(
+            |(operation, path, file, links, access)| Fact::FileOperation {
+                operation,
+                path,
+                file,
+                links,
+                access
+            }
+        ),
+        (word(Reach::ALL), word(Whose::ALL), any::<u32>(), any::<u32>())
+            .prop_map(|(how, whose, process, number)| Fact::Reach { how, whose, process, number }),
+        (word(NetworkOperation::ALL), word(Whose::ALL), bytes())
+            .prop_map(|(operation, whose, name)| Fact::Peer { operation, whose, name }),
     ]
 }
 

@@ -7,6 +7,7 @@ mod exec;
 mod files;
 mod nearest;
 mod network;
+mod others;
 mod syscalls;
 
 pub(crate) use nearest::nearest;
@@ -17,7 +18,11 @@ use crate::{Capability, Departure, Fact, Reason};
 pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
     match fact {
         Fact::Syscall { number, abi } => syscalls::judge(context, *number, *abi),
-        Fact::Open { path, file, access, .. } => files::judge(context, path, *file, *access),
+        // A descriptor that was received opens a file, and everything else done with one writes to
+        // it: a rule for its name says whether that is declared, whatever the operation is called.
+        Fact::Open { path, file, access, .. } | Fact::FileOperation { path, file, access, .. } => {
+            files::judge(context, path, *file, *access)
+        }
         Fact::Exec { path, file, links, script, argv } => {
             let program = exec::Program { path, file: *file, links: *links, script, argv };
             exec::judge(context, &program)
@@ -36,6 +41,9 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
             };
             Some(Offence::new(Capability::Escape, reason))
         }
+        Fact::Reach { how, .. } => Some(others::reached(*how)),
+        // The launcher says by its own line why it could not start the plugin.
+        Fact::Peer { .. } => (!context.starting).then_some(others::PEER),
         Fact::Exit { .. } => None,
     }
 }

@@ -19,9 +19,11 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
         Fact::Open { path, access, .. } if access.contains(AccessSet::EXECUTE) => {
             program(context, path, None).unwrap_or(Declared::Nothing)
         }
-        Fact::Open { path, access, .. } => near_path(path)
-            .and_then(|path| file_rule(context, &path, *access))
-            .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone())),
+        Fact::Open { path, access, .. } | Fact::FileOperation { path, access, .. } => {
+            near_path(path)
+                .and_then(|path| file_rule(context, &path, *access))
+                .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone()))
+        }
         Fact::Exec { path, script, .. } => {
             program(context, path, script.as_deref()).unwrap_or(Declared::Nothing)
         }
@@ -37,9 +39,12 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
         Fact::Fork { .. } => {
             Declared::Processes { limit: context.policy.max_processes, alive: context.alive }
         }
-        Fact::Syscall { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
-            Declared::Nothing
-        }
+        Fact::Syscall { .. }
+        | Fact::Exit { .. }
+        | Fact::Left { .. }
+        | Fact::Entered {}
+        | Fact::Reach { .. }
+        | Fact::Peer { .. } => Declared::Nothing,
     }
 }
 
