@@ -5,12 +5,13 @@
 //! each judged and counted by itself.
 
 use aya_ebpf::{macros::map, maps::LruHashMap};
-use picket_abi::{File, FileKey, Lost, file_operation, hook, kind, path_state};
+use picket_abi::{File, FileKey, FileShort, Lost, file_operation, hook, kind, path_state};
 
 use crate::{
     count::{self, Done},
     file::{self, Opened},
     kernel::{Object, offset},
+    output::{self, Ring},
     path::Place,
     scope::{self, Scope},
 };
@@ -22,6 +23,7 @@ static SEEN_OPERATIONS: LruHashMap<FileKey, u8> = LruHashMap::with_max_entries(8
 
 /// Every operation but a received descriptor writes.
 const FMODE_WRITE: u32 = 2;
+const FMODE_READ: u32 = 1;
 
 const S_IFMT: u32 = 0o170_000;
 const S_IFSOCK: u32 = 0o140_000;
@@ -136,6 +138,48 @@ fn report_new(scope: &Scope, hook: u16, named: &Opened) -> Result<Done, Lost> {
         return Ok(Done::Aggregated);
     }
     file::send(scope, named, hook, kind::FILE_OPERATION)?;
+    // After the record is in: see `file::report_open`.
+    if scope.remembers() {
+        let _ = SEEN_OPERATIONS.insert(key, 1, 0);
+    }
+    Ok(Done::Submitted)
+}
+
+/// An open of which nobody can say what it opened: a file without anything that a rule could hold on to.
+#[inline(always)]
+pub fn report_unknown(scope: &Scope) -> Result<Done, Lost> {
+    let key = FileKey {
+        slot: scope.slot,
+        epoch: scope.settings.epoch,
+        device: 0,
+        access: FMODE_READ | FMODE_WRITE,
+        inode: 0,
+        dentry: 0,
+        parent: 0,
+        name: 0,
+        mount: 0,
+    };
+    if SEEN_OPERATIONS.get_ptr(key).is_some() {
+        return Ok(Done::Aggregated);
+    }
+    let header = output::header(scope, hook::OPEN, kind::OPEN, 0);
+    let mut entry = Ring::Verdicts.reserve::<FileShort>()?;
+    let record = entry.as_mut_ptr();
+    // SAFETY: `record` is the reserved slot; only the address of a field is formed and the whole field written.
+    unsafe { (&raw mut (*record).header).write(header) };
+    let file = File {
+        inode: 0,
+        device: 0,
+        access: FMODE_READ | FMODE_WRITE,
+        links: 0,
+        mode: 0,
+        path_state: path_state::UNREADABLE,
+        path_start: 0,
+        operation: 0,
+    };
+    // SAFETY: as above.
+    unsafe { (&raw mut (*record).file).write(file) };
+    entry.submit(0);
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
         let _ = SEEN_OPERATIONS.insert(key, 1, 0);

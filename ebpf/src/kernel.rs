@@ -1,6 +1,9 @@
 //! Reads kernel structures at offsets that are constants by the time the verifier looks.
 
-use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::{bpf_get_current_task_btf, bpf_task_pt_regs}};
+use aya_ebpf::helpers::{
+    bpf_probe_read_kernel,
+    generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+};
 use picket_abi::{Lost, Offsets};
 
 /// Filled from the running kernel's BTF before the load; frozen then, so that each offset is a constant to the verifier.

@@ -23,6 +23,7 @@ mod path;
 mod peer;
 mod reach;
 mod scope;
+mod uring;
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

@@ -88,13 +88,7 @@ fn send(scope: &Scope, operation: u16, whose: u32, other: Object) -> Result<(), 
     let named = if (UNIX_NAME as u64) < named { UNIX_NAME as u64 } else { named };
     let header = output::header(scope, hook::PEER, kind::PEER, 0);
     let mut entry = Ring::Verdicts.reserve::<Peer>()?;
-    entry.write(Peer {
-        header,
-        whose,
-        operation,
-        name_len: named as u16,
-        name: [0; UNIX_NAME],
-    });
+    entry.write(Peer { header, whose, operation, name_len: named as u16, name: [0; UNIX_NAME] });
     let record = entry.as_mut_ptr();
     // SAFETY: a field of the reserved slot; only its address is formed.
     let name = unsafe { (&raw mut (*record).name).cast::<u8>() };

@@ -227,6 +227,11 @@ pub(crate) fn sees_objects() -> bool {
     eye().tier.tier == Tier::Lsm
 }
 
+/// Whether opens by io_uring are seen: not in the tier `trace` of older kernels.
+pub(crate) fn sees_rings() -> bool {
+    eye().probe().sees_opens_by_ring()
+}
+
 /// What a tier does not see is no accident: the documentation says so in these words.
 #[track_caller]
 pub(crate) fn says_it_is_not_seen(words: &str) {

@@ -1,14 +1,15 @@
-//! What is done by io_uring instead of by a system call of its own: the tier `lsm` and the socket hooks see it as if it
-//! were one.
+//! What is done by io_uring instead of by a system call of its own is seen as if it were one; in the tier `trace` opens
+//! that do not say what they opened are at least known to be some.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
 
-use picket_engine::{AccessSet, NetworkOperation};
+use picket_engine::{AccessSet, Capability, NetworkOperation, Reason, Unresolved};
 
-use super::harness::{says_it_is_not_seen, sees_objects, watched};
+use super::harness::{nothing_declared, says_it_is_not_seen, sees_objects, sees_rings, watched};
 use super::place::{Place, opened};
 use super::raw::{self, Ring};
-use super::seen::{TCP, UDP, used};
+use super::seen::{Seen, TCP, UDP, used};
 
 const UNSEEN: &str = "Opens by io_uring";
 
@@ -25,7 +26,7 @@ fn e1_an_open_by_io_uring_is_an_open_whoever_takes_it_and_does_it() {
             drop(ring.open_how(&other).unwrap());
         });
         assert_eq!(seen.times(libc::SYS_io_uring_setup), 1);
-        if !sees_objects() {
+        if !sees_rings() {
             assert_eq!(seen.opens(), []);
             says_it_is_not_seen(UNSEEN);
             continue;
@@ -44,11 +45,54 @@ fn e5_an_open_into_the_rings_own_table_is_an_open() {
         ring.own_table().unwrap();
         ring.open_direct(&file).unwrap();
     });
-    if !sees_objects() {
+    check_untold(&seen, &file);
+}
+
+/// In the tier `trace` nobody can say what was opened: no rule allows that.
+#[track_caller]
+fn check_untold(seen: &Seen, file: &Path) {
+    if !sees_rings() {
         assert_eq!(seen.opens(), []);
         return says_it_is_not_seen(UNSEEN);
     }
-    assert_eq!(seen.opens(), [opened(&file, AccessSet::READ)]);
+    if sees_objects() {
+        return assert_eq!(seen.opens(), [opened(file, AccessSet::READ)]);
+    }
+    let paths: Vec<_> = seen.opens().into_iter().map(|open| open.path).collect();
+    assert_eq!(paths, [Err(Unresolved::ReadFailed)]);
+    let finding = (Capability::Files, Reason::UnresolvedPath);
+    assert_eq!(seen.verdicts(&nothing_declared()), [finding]);
+}
+
+#[test]
+fn e1_an_open_by_io_uring_that_says_nothing_of_its_success_is_seen_all_the_same() {
+    let place = Place::new();
+    let file = place.file("data");
+    let seen = watched().act(|| {
+        let ring = Ring::new(0).unwrap();
+        ring.open_silently(&file).unwrap();
+    });
+    check_untold(&seen, &file);
+}
+
+#[test]
+fn e1_an_open_whose_result_waits_until_it_is_asked_for_is_seen_before() {
+    let place = Place::new();
+    let file = place.file("data");
+    let seen = watched().act(|| {
+        let ring = Ring::new(raw::LATE).unwrap();
+        drop(ring.open(&file, raw::BY_WORKER).unwrap());
+    });
+    check_untold(&seen, &file);
+}
+
+#[test]
+fn e1_an_open_by_io_uring_that_fails_is_no_open() {
+    let place = Place::new();
+    let seen = watched().act(|| {
+        Ring::new(0).unwrap().open(&place.join("absent"), 0).unwrap_err();
+    });
+    assert_eq!(seen.opens(), []);
 }
 
 #[test]

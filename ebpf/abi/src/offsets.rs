@@ -95,4 +95,11 @@ offsets! {
     unix_path: "unix_sock"."path",
     unix_address_len: "unix_address"."len",
     unix_address_name: "unix_address"."name",
+    io_opcode: "io_kiocb"."opcode",
+    io_flags: "io_kiocb"."flags",
+    io_result: "io_kiocb"."cqe.res",
+    io_ring: "io_kiocb"."ctx",
+    io_ring_flags: "io_ring_ctx"."flags",
+    io_command: "io_kiocb"."cmd",
+    io_open_slot: "io_open"."file_slot",
 }

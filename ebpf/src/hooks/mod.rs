@@ -7,6 +7,8 @@ mod cgroup_rmdir;
 mod connect;
 mod file_open;
 mod file_receive;
+mod io_uring_complete;
+mod io_uring_submit_req;
 mod open_exit;
 mod path_chmod;
 mod path_chown;

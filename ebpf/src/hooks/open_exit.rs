@@ -56,8 +56,9 @@ fn observe(ctx: &TracePointContext) -> u32 {
     0
 }
 
+/// Reports what a returned descriptor leads to.
 #[inline(always)]
-fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
+pub fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
     if returned < 0 {
         return Ok(Done::Filtered);
     }

@@ -12,7 +12,11 @@ use crate::{file_operation, kernel::Object};
 // kernel: path_mkdir(const struct path *, struct dentry *, umode_t)
 #[lsm(hook = "path_mkdir")]
 fn path_mkdir(ctx: LsmContext) -> i32 {
-    file_operation::observe_name(operation::MKDIR, Object(ctx.arg::<*const u8>(0)), Object(ctx.arg::<*const u8>(1)));
+    file_operation::observe_name(
+        operation::MKDIR,
+        Object(ctx.arg::<*const u8>(0)),
+        Object(ctx.arg::<*const u8>(1)),
+    );
     // An earlier LSM's refusal stays; we add none.
     ctx.arg::<i32>(3)
 }

@@ -12,7 +12,11 @@ use crate::{file_operation, kernel::Object};
 // kernel: path_mknod(const struct path *, struct dentry *, umode_t, unsigned int)
 #[lsm(hook = "path_mknod")]
 fn path_mknod(ctx: LsmContext) -> i32 {
-    file_operation::observe_name(operation::MKNOD, Object(ctx.arg::<*const u8>(0)), Object(ctx.arg::<*const u8>(1)));
+    file_operation::observe_name(
+        operation::MKNOD,
+        Object(ctx.arg::<*const u8>(0)),
+        Object(ctx.arg::<*const u8>(1)),
+    );
     // An earlier LSM's refusal stays; we add none.
     ctx.arg::<i32>(4)
 }

@@ -12,8 +12,16 @@ use crate::{file_operation, kernel::Object};
 // kernel: path_rename(const struct path *, struct dentry *, const struct path *, struct dentry *, unsigned int)
 #[lsm(hook = "path_rename")]
 fn path_rename(ctx: LsmContext) -> i32 {
-    file_operation::observe_name(operation::RENAME, Object(ctx.arg::<*const u8>(0)), Object(ctx.arg::<*const u8>(1)));
-    file_operation::observe_name(operation::RENAME_TO, Object(ctx.arg::<*const u8>(2)), Object(ctx.arg::<*const u8>(3)));
+    file_operation::observe_name(
+        operation::RENAME,
+        Object(ctx.arg::<*const u8>(0)),
+        Object(ctx.arg::<*const u8>(1)),
+    );
+    file_operation::observe_name(
+        operation::RENAME_TO,
+        Object(ctx.arg::<*const u8>(2)),
+        Object(ctx.arg::<*const u8>(3)),
+    );
     // An earlier LSM's refusal stays; we add none.
     ctx.arg::<i32>(5)
 }

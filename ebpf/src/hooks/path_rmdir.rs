@@ -11,7 +11,11 @@ use crate::{file_operation, kernel::Object};
 // kernel: path_rmdir(const struct path *, struct dentry *)
 #[lsm(hook = "path_rmdir")]
 fn path_rmdir(ctx: LsmContext) -> i32 {
-    file_operation::observe_name(operation::RMDIR, Object(ctx.arg::<*const u8>(0)), Object(ctx.arg::<*const u8>(1)));
+    file_operation::observe_name(
+        operation::RMDIR,
+        Object(ctx.arg::<*const u8>(0)),
+        Object(ctx.arg::<*const u8>(1)),
+    );
     // An earlier LSM's refusal stays; we add none.
     ctx.arg::<i32>(2)
 }

@@ -12,7 +12,11 @@ use crate::{file_operation, kernel::Object};
 // kernel: path_symlink(const struct path *, struct dentry *, const char *)
 #[lsm(hook = "path_symlink")]
 fn path_symlink(ctx: LsmContext) -> i32 {
-    file_operation::observe_name(operation::SYMLINK, Object(ctx.arg::<*const u8>(0)), Object(ctx.arg::<*const u8>(1)));
+    file_operation::observe_name(
+        operation::SYMLINK,
+        Object(ctx.arg::<*const u8>(0)),
+        Object(ctx.arg::<*const u8>(1)),
+    );
     // An earlier LSM's refusal stays; we add none.
     ctx.arg::<i32>(3)
 }

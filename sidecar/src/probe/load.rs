@@ -73,6 +73,9 @@ pub(super) const LSM_HOOKS: [&str; 16] = [
     "unix_stream_connect",
 ];
 
+/// Opens by io_uring, in the trace tier of kernels that have the first.
+pub(super) const RING_HOOKS: [&str; 2] = ["io_uring_submit_req", "io_uring_complete"];
+
 /// The map that holds Picket's own number.
 const PICKET: &str = "PICKET";
 
@@ -176,6 +179,8 @@ pub struct NetworkGuard {
 pub struct Probe {
     ebpf: Ebpf,
     tier: TierReport,
+    /// Whether the trace tier sees opens by io_uring.
+    sees_rings: bool,
     slots: Arc<Slots>,
     rings: Option<Rings>,
     losses: Arc<Losses>,
@@ -209,10 +214,12 @@ impl Probe {
         let slots = Slots::take(&mut ebpf, settings.max_sandboxes, Arc::clone(&losses))?;
         let slots = Arc::new(slots);
 
+        let mut sees_rings = false;
         let tier = match attach_lsm(&mut ebpf, &loader_btf)? {
             Ok(()) => TierReport { tier: Tier::Lsm, because: None },
             Err(because) => {
                 attach_open_exits(&mut ebpf, &losses)?;
+                sees_rings = attach_rings(&mut ebpf)?;
                 TierReport { tier: Tier::Trace, because: Some(because) }
             }
         };
@@ -224,7 +231,7 @@ impl Probe {
         }
         drop(loader_btf);
         memory::trim();
-        Ok(Self { ebpf, tier, slots, rings: Some(rings), losses })
+        Ok(Self { ebpf, tier, sees_rings, slots, rings: Some(rings), losses })
     }
 
     /// What this kernel lets us see.
@@ -240,8 +247,15 @@ impl Probe {
     pub fn fall_back_to_trace(&mut self, because: String) -> Result<(), LoadError> {
         detach_lsm(&mut self.ebpf)?;
         attach_open_exits(&mut self.ebpf, &self.losses)?;
+        self.sees_rings = attach_rings(&mut self.ebpf)?;
         self.tier = TierReport { tier: Tier::Trace, because: Some(because) };
         Ok(())
+    }
+
+    /// Whether opens by io_uring are seen: by the object in the lsm tier, by the result in the trace tier of newer kernels.
+    #[must_use]
+    pub fn sees_opens_by_ring(&self) -> bool {
+        self.sees_rings || self.tier.tier == Tier::Lsm
     }
 
     /// Tells the hooks which process is Picket itself, as the initial pid namespace counts.
@@ -323,7 +337,8 @@ impl Probe {
             Tier::Lsm => &LSM_HOOKS,
             Tier::Trace => &OPEN_EXITS,
         };
-        [opens, &TRACEPOINTS, &SOCKET_HOOKS].concat()
+        let rings: &[&'static str] = if self.sees_rings { &RING_HOOKS } else { &[] };
+        [opens, rings, &TRACEPOINTS, &SOCKET_HOOKS].concat()
     }
 
     /// Every loaded program, by name.
@@ -406,6 +421,26 @@ fn detach_lsm(ebpf: &mut Ebpf) -> Result<(), LoadError> {
 fn attach_open_exits(ebpf: &mut Ebpf, losses: &Losses) -> Result<(), LoadError> {
     tracefs::within(|| OPEN_EXITS.into_iter().try_for_each(|name| attach_exit(ebpf, name, losses)))
         .map_err(LoadError::Tracefs)?
+}
+
+/// Attaches the hooks of io_uring. False where the kernel does not have them.
+fn attach_rings(ebpf: &mut Ebpf) -> Result<bool, LoadError> {
+    for name in RING_HOOKS {
+        let Some(Program::RawTracePoint(program)) = ebpf.program_mut(name) else {
+            return Err(LoadError::Missing { what: name });
+        };
+        match program.load().and_then(|()| program.attach(name).map(drop)) {
+            Ok(()) => {}
+            Err(ProgramError::SyscallError(error))
+                if name == RING_HOOKS[0] && error.io_error.kind() == io::ErrorKind::NotFound =>
+            {
+                program.unload().map_err(|error| refused(name, &error))?;
+                return Ok(false);
+            }
+            Err(error) => return Err(refused(name, &error)),
+        }
+    }
+    Ok(true)
 }
 
 fn attach_exit(ebpf: &mut Ebpf, name: &'static str, losses: &Losses) -> Result<(), LoadError> {

@@ -20,7 +20,7 @@ pub(crate) use files::{
 };
 pub(crate) use names::{make_pipe, pass, take, truncate};
 pub(crate) use processes::{descriptor_of, kill, kill_with_origin, read_memory, seize, tick};
-pub(crate) use ring::{BY_WORKER, POLLED, Ring};
+pub(crate) use ring::{BY_WORKER, LATE, POLLED, Ring};
 pub(crate) use sockets::{
     bind, connect, put_off_connect, send, send_batch, send_connected, socket,
 };

@@ -10,6 +10,8 @@ use super::{c_string, checked, descriptor};
 
 /// `IORING_SETUP_SQPOLL`: a thread of the kernel takes the requests.
 pub(crate) const POLLED: u32 = 2;
+/// `IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN`: results wait until they are asked for.
+pub(crate) const LATE: u32 = 1 << 12 | 1 << 13;
 /// `IOSQE_ASYNC`: a worker does it.
 pub(crate) const BY_WORKER: u8 = 1 << 4;
 
@@ -96,6 +98,20 @@ impl Ring {
         descriptor(self.run(request)?.into())
     }
 
+    /// Opens so that success is not told.
+    pub(crate) fn open_silently(&self, path: &Path) -> io::Result<()> {
+        const SKIP_SUCCESS: u8 = 1 << 6;
+        let path = c_string(path);
+        let request = Request {
+            operation: OP_OPENAT,
+            flags: SKIP_SUCCESS,
+            descriptor: libc::AT_FDCWD,
+            address: path.as_ptr() as u64,
+            ..Request::default()
+        };
+        self.hand_over(request, 0)
+    }
+
     /// As [`Ring::open`], by `openat2`.
     pub(crate) fn open_how(&self, path: &Path) -> io::Result<OwnedFd> {
         let path = c_string(path);
@@ -173,6 +189,20 @@ impl Ring {
 
     /// Hands one request over and waits for its result.
     fn run(&self, request: Request) -> io::Result<i32> {
+        self.hand_over(request, 1)?;
+        let head = self.word(20);
+        let number = head.load(Ordering::Acquire);
+        assert_ne!(number, self.word(21).load(Ordering::Acquire), "nothing is complete");
+        let mask = self.word(22).load(Ordering::Relaxed);
+        // A completion: tag (8 bytes), result, flags.
+        let result = self.word_at(self.parameters[25] + 16 * (number & mask) + 8);
+        let result = result.load(Ordering::Acquire).cast_signed();
+        head.store(number.wrapping_add(1), Ordering::Release);
+        if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result) }
+    }
+
+    /// Hands one request over, and waits for so many completions.
+    fn hand_over(&self, request: Request, completions: u32) -> io::Result<()> {
         const WAIT: u32 = 1;
         const WAKE: u32 = 2;
         // `io_sqring_offsets` begins at word 10: head, tail, mask, entries, flags, dropped, array; `io_cqring_offsets`
@@ -187,16 +217,10 @@ impl Ring {
         tail.fetch_add(1, Ordering::Release);
         let ring = self.ring.as_raw_fd();
         // SAFETY: numbers only.
-        checked(unsafe { libc::syscall(libc::SYS_io_uring_enter, ring, 1, 1, WAIT | WAKE, 0, 0) })?;
-        let head = self.word(20);
-        let number = head.load(Ordering::Acquire);
-        assert_ne!(number, self.word(21).load(Ordering::Acquire), "nothing is complete");
-        let mask = self.word(22).load(Ordering::Relaxed);
-        // A completion: tag (8 bytes), result, flags.
-        let result = self.word_at(self.parameters[25] + 16 * (number & mask) + 8);
-        let result = result.load(Ordering::Acquire).cast_signed();
-        head.store(number.wrapping_add(1), Ordering::Release);
-        if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result) }
+        checked(unsafe {
+            libc::syscall(libc::SYS_io_uring_enter, ring, 1, completions, WAIT | WAKE, 0, 0)
+        })
+        .map(drop)
     }
 
     /// The word of the ring whose offset is this parameter.

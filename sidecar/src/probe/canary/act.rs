@@ -42,6 +42,7 @@ pub fn act() -> io::Result<()> {
         v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), (Ipv4Addr::LOCALHOST, declared)),
         v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, declared)),
         refused: is_refused(undeclared),
+        ring: deeds::open_by_ring(Path::new(place))?,
         child: spawn_child()?,
     };
     say(&told.to_string())?;

@@ -21,8 +21,10 @@ use std::{
     path::Path,
 };
 
+use io_uring::{IoUring, opcode, squeue, types};
 use picket_engine::{
-    AccessSet, Fact, FileId, FileOperation, NetworkOperation, ObservedPath, Reach, Whose,
+    AccessSet, Fact, FileId, FileOperation, NetworkOperation, ObservedPath, Reach, Unresolved,
+    Whose,
 };
 use rustix::{
     net::{
@@ -33,7 +35,7 @@ use rustix::{
 };
 
 use super::{
-    CanaryError,
+    CanaryError, RING_HOOKS,
     expect::{Truth, same},
 };
 
@@ -126,6 +128,20 @@ impl Outside {
     }
 }
 
+/// Opens a file by io_uring, twice: once so that its result tells which, and once so that nothing does. False where
+/// there is no io_uring: then nobody else has it either.
+pub(super) fn open_by_ring(place: &Path) -> io::Result<bool> {
+    let path = CString::new(place.join(PROCESSES).into_os_string().into_encoded_bytes())?;
+    let Ok(mut ring) = IoUring::new(2) else { return Ok(false) };
+    let open = || opcode::OpenAt::new(types::Fd(libc::AT_FDCWD), path.as_ptr()).build();
+    for request in [open(), open().flags(squeue::Flags::SKIP_SUCCESS)] {
+        // SAFETY: the path outlives the request, which is waited for or makes no difference.
+        unsafe { ring.submission().push(&request) }.map_err(io::Error::other)?;
+    }
+    ring.submit_and_wait(1)?;
+    Ok(true)
+}
+
 /// What the acts must look like.
 #[derive(Debug)]
 pub(super) struct Expected {
@@ -197,6 +213,19 @@ impl Expected {
         };
         same("the name of Picket's socket", &name.to_vec(), &truth.into_bytes())?;
         Ok(Some(hook))
+    }
+}
+
+/// Which act an open is, that nobody but a ring can have done.
+pub(super) fn opened_by_ring(
+    truth: &Truth,
+    path: &ObservedPath,
+    file: FileId,
+) -> Option<&'static str> {
+    match path {
+        ObservedPath::Unresolved(Unresolved::ReadFailed) => Some(RING_HOOKS[0]),
+        _ if file == truth.processes => Some(RING_HOOKS[1]),
+        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ use picket_engine::{
     Process, Protocol, SyscallAbi, Whose,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, CanaryError, LSM_HOOKS, Told, deeds};
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, LSM_HOOKS, RING_HOOKS, Told, deeds};
 use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
@@ -137,6 +137,11 @@ impl Expectations {
         Self { truth, told, port, deeds, waiting, met: Vec::new() }
     }
 
+    /// Opens by io_uring are to be seen, too.
+    pub(super) fn expect_rings(&mut self) {
+        self.waiting.extend(RING_HOOKS);
+    }
+
     pub(super) fn all_met(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -210,6 +215,9 @@ impl Expectations {
         file: FileId,
         access: AccessSet,
     ) -> Result<Option<&'static str>, CanaryError> {
+        if let Some(act) = deeds::opened_by_ring(&self.truth, path, file) {
+            return Ok(Some(act));
+        }
         let truth = ObservedPath::Resolved(self.truth.path.clone());
         if access != AccessSet::READ || (*path != truth && file != self.truth.program) {
             return Ok(None);

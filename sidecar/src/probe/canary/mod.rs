@@ -26,7 +26,10 @@ pub use act::{act, child};
 use expect::Expectations;
 use picket_engine::SandboxId;
 
-use super::{LoadError, Probe, Rings, SlotError, load::LSM_HOOKS};
+use super::{
+    LoadError, Probe, Rings, SlotError,
+    load::{LSM_HOOKS, RING_HOOKS},
+};
 use crate::{
     clock, decode,
     supervisor::{CgroupError, CgroupRoot, Sandbox, SandboxError},
@@ -106,6 +109,7 @@ struct Told {
     v4: bool,
     v6: bool,
     refused: bool,
+    ring: bool,
     child: u32,
 }
 
@@ -122,7 +126,7 @@ impl CanaryError {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.v4, self.v6, self.refused, self.child)
+        write!(f, "{} {} {} {} {}", self.v4, self.v6, self.refused, self.ring, self.child)
     }
 }
 
@@ -133,9 +137,9 @@ impl FromStr for Told {
         let unreadable = || unreadable(line);
         let mut words = line.split_whitespace();
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
-        let (v4, v6, refused) = (flag()?, flag()?, flag()?);
+        let (v4, v6, refused, ring) = (flag()?, flag()?, flag()?, flag()?);
         let child = words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable)?;
-        Ok(Self { v4, v6, refused, child })
+        Ok(Self { v4, v6, refused, ring, child })
     }
 }
 
@@ -216,7 +220,10 @@ fn observe(
             return Err(CanaryError::NotRefused);
         }
         let deeds = deeds::Expected::new(&outside);
-        let expectations = Expectations::new(truth, told, declared, probe.tier().tier, deeds);
+        let mut expectations = Expectations::new(truth, told, declared, probe.tier().tier, deeds);
+        if told.ring && probe.attached().contains(&RING_HOOKS[0]) {
+            expectations.expect_rings();
+        }
         collect(rings, watched, expectations)
     })();
     // Closing its input is the second word; it ends by itself.

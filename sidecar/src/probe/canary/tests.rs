@@ -19,7 +19,7 @@ fn expectations() -> Expectations {
         place: PathBuf::from("/sys/fs/cgroup/self-test"),
         processes: OTHER,
     };
-    let told = Told { v4: true, v6: true, refused: true, child: CHILD };
+    let told = Told { v4: true, v6: true, refused: true, ring: true, child: CHILD };
     Expectations::new(truth, told, PORT, Tier::Lsm, deeds::Expected::named("canary"))
 }
 
