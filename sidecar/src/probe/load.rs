@@ -1,5 +1,7 @@
 //! Loads and attaches the kernel programs; finds the tier by loading, never by reading a list.
 
+mod complaint;
+
 use std::{collections::BTreeMap, env, fs, io, os::fd::AsFd, path::PathBuf, sync::Arc};
 
 use aya::{
@@ -10,6 +12,7 @@ use aya::{
         cgroup_sock_addr::CgroupSockAddrLinkId,
     },
 };
+use complaint::{reason, refused};
 use picket_abi::{HOOKS, RULE_BANKS};
 use zerocopy::IntoBytes;
 
@@ -478,38 +481,5 @@ fn socket_hook<'a>(
     match ebpf.program_mut(name) {
         Some(Program::CgroupSockAddr(program)) => Ok(program),
         _ => Err(LoadError::Missing { what: name }),
-    }
-}
-
-/// Debian and Ubuntu let nobody but `CAP_SYS_ADMIN` open performance events when this setting is at their default.
-const PARANOID: &str = "; kernel.perf_event_paranoid is above 2 and CAP_SYS_ADMIN is missing: set it to 2 \
-                        (sysctl kernel.perf_event_paranoid=2), or boot with the BPF LSM, which needs no such event";
-
-fn is_paranoid(error: &aya::sys::SyscallError) -> bool {
-    error.call.starts_with("perf_event_open")
-        && error.io_error.kind() == io::ErrorKind::PermissionDenied
-        && fs::read_to_string("/proc/sys/kernel/perf_event_paranoid")
-            .is_ok_and(|setting| setting.trim().parse::<i32>().is_ok_and(|setting| 2 < setting))
-}
-
-fn refused(program: &'static str, error: &ProgramError) -> LoadError {
-    LoadError::Program { program, reason: reason(error) }
-}
-
-/// The kernel's answer in one line; the verifier's last words if it spoke.
-fn reason(error: &ProgramError) -> String {
-    match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            let said: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
-            // The summary line comes last, the complaint just before it.
-            let tail = said.iter().rev().take(4).rev().copied().collect::<Vec<_>>().join(" | ");
-            if tail.is_empty() { io_error.to_string() } else { format!("{io_error}: {tail}") }
-        }
-        ProgramError::SyscallError(error) => {
-            let hint = if is_paranoid(error) { PARANOID } else { "" };
-            format!("{}: {}{hint}", error.call, error.io_error)
-        }
-        other => other.to_string(),
     }
 }
