@@ -76,17 +76,26 @@ pub(crate) fn fact(fact: &Fact) -> String {
             format!("created a task outside, in cgroup {cgroup}")
         }
         Fact::Entered {} => "came in from outside".to_owned(),
+        Fact::Denied { number, abi, arguments, .. } => {
+            let arguments: Vec<_> = arguments.iter().map(|value| format!("{value:#x}")).collect();
+            format!("was refused {} ({})", call(*number, *abi), arguments.join(", "))
+        }
     }
 }
 
 fn syscall(number: u32, abi: SyscallAbi) -> String {
+    let verb = if abi == SyscallAbi::Native { "called" } else { "made" };
+    format!("{verb} {}", call(number, abi))
+}
+
+fn call(number: u32, abi: SyscallAbi) -> String {
     match abi {
         SyscallAbi::Native => match syscalls::name(number) {
-            Some(name) => format!("called {name}"),
-            None => format!("called the unknown system call {number}"),
+            Some(name) => name.to_owned(),
+            None => format!("the unknown system call {number}"),
         },
-        SyscallAbi::Ia32 => format!("made the 32-bit system call {number}"),
-        SyscallAbi::X32 => format!("made the x32 system call {}", number & !0x4000_0000),
+        SyscallAbi::Ia32 => format!("the 32-bit system call {number}"),
+        SyscallAbi::X32 => format!("the x32 system call {}", number & !0x4000_0000),
     }
 }
 
@@ -154,6 +163,7 @@ fn declared(declared: &Declared) -> String {
         }
         Declared::Protected => "the file is protected, whatever it is called".to_owned(),
         Declared::Processes { limit, alive } => format!("declared: {limit} processes, now {alive}"),
+        Declared::OtherArguments => "the call is declared, but not for these arguments".to_owned(),
         Declared::Launcher => "only what a launcher needs, until the entry point runs".to_owned(),
     }
 }

@@ -188,6 +188,18 @@ pub enum Fact {
     },
     /// A task came in from outside.
     Entered {},
+    /// A system call that the sandbox's own filter refused: it never ran.
+    Denied {
+        /// Its number in `abi`.
+        number: u32,
+        /// Which table the number counts in.
+        abi: SyscallAbi,
+        /// As they were in the registers, also those that the call has no use for. Numbers only:
+        /// what a pointer points at was not looked at.
+        arguments: [u64; 6],
+        /// The call is declared, and was refused for what it was called with.
+        by_arguments: bool,
+    },
 }
 
 closed_enum! {
@@ -209,6 +221,8 @@ closed_enum! {
         Left = "left",
         /// A task came in.
         Entered = "entered",
+        /// A system call was refused.
+        Denied = "denied",
     }
 }
 
@@ -224,6 +238,7 @@ impl Fact {
             Self::Exit { .. } => FactKind::Exit,
             Self::Left { .. } => FactKind::Left,
             Self::Entered {} => FactKind::Entered,
+            Self::Denied { .. } => FactKind::Denied,
         }
     }
 

@@ -50,7 +50,7 @@ mod syscalls;
 mod testing;
 mod time;
 
-pub use action::{Action, Actions, Capability, ContainmentPlan, Mode, OnExpiry};
+pub use action::{Action, Actions, Capability, ContainmentPlan, Denials, Mode, OnExpiry};
 pub use containment::{Outcome, Rung, Step, Trigger};
 pub use effect::{Closure, Contain, Effect, Finding, FindingLabels, Narrowing};
 pub use engine::{Engine, Settings};
@@ -64,5 +64,5 @@ pub use pattern::{ArgPattern, Pattern, PatternError, PatternFault};
 pub use policy::{AccessSet, EndpointRule, ExecRule, FileRule, Policy, Protocol};
 pub use reason::Reason;
 pub use sandbox::SandboxState;
-pub use syscalls::{DANGER, LAUNCHER, SyscallAbi, SyscallSet};
+pub use syscalls::{DANGER, LAUNCHER, SyscallAbi, SyscallSet, is_dangerous};
 pub use time::KernelTime;

@@ -37,6 +37,8 @@ closed_enum! {
         DangerousSyscall = "dangerous_syscall",
         /// A system call of a 32-bit ABI, which is not declared.
         ForeignAbi = "foreign_abi",
+        /// The sandbox's own filter refused a system call, which so never ran.
+        DeniedAttempt = "denied_attempt",
         /// Before its entry point ran, the sandbox did more than a launcher does.
         BeforeEntryPoint = "before_entry_point",
         /// More processes alive at once than declared.

@@ -101,10 +101,12 @@ fn capability(fact: &Fact) -> Capability {
         Fact::Open { .. } => Capability::Files,
         Fact::Network { operation: NetworkOperation::Bind, .. } => Capability::Listen,
         Fact::Network { .. } => Capability::Network,
-        Fact::Syscall { number, abi } if *abi != SyscallAbi::Native || DANGER.contains(*number) => {
+        Fact::Syscall { number, abi } | Fact::Denied { number, abi, .. }
+            if *abi != SyscallAbi::Native || DANGER.contains(*number) =>
+        {
             Capability::Danger
         }
-        Fact::Syscall { .. } => Capability::Syscalls,
+        Fact::Syscall { .. } | Fact::Denied { .. } => Capability::Syscalls,
         Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => Capability::Processes,
         Fact::Left { .. } => Capability::Escape,
     }
@@ -207,9 +209,14 @@ fn of_contain(contain: &Contain) -> Map<String, Value> {
 
 fn of_fact(fact: &Fact) -> Map<String, Value> {
     match fact {
-        Fact::Syscall { number, abi } => {
-            let name = (*abi == SyscallAbi::Native).then(|| syscalls::name(*number)).flatten();
-            object(json!({ "syscall": name, "number": number, "abi": abi.as_str() }))
+        Fact::Syscall { number, abi } => of_call(*number, *abi),
+        Fact::Denied { number, abi, arguments, by_arguments } => {
+            let mut fields = of_call(*number, *abi);
+            // As text: JSON's readers round integers of 64 bits.
+            let arguments: Vec<_> = arguments.iter().map(|value| format!("{value:#x}")).collect();
+            fields.insert("arguments".to_owned(), arguments.into());
+            fields.insert("by_arguments".to_owned(), (*by_arguments).into());
+            fields
         }
         Fact::Open { path, access, .. } => {
             let mut fields = of_path(path);
@@ -234,6 +241,11 @@ fn of_fact(fact: &Fact) -> Map<String, Value> {
         Fact::Left { how, cgroup } => object(json!({ "how": how.as_str(), "cgroup_id": cgroup })),
         Fact::Entered {} => Map::new(),
     }
+}
+
+fn of_call(number: u32, abi: SyscallAbi) -> Map<String, Value> {
+    let name = (abi == SyscallAbi::Native).then(|| syscalls::name(number)).flatten();
+    object(json!({ "syscall": name, "number": number, "abi": abi.as_str() }))
 }
 
 fn of_path(path: &ObservedPath) -> Map<String, Value> {

@@ -114,6 +114,10 @@ pub struct Facts {
     pub real_time: Result<(), String>,
     /// `/proc/meminfo`.
     pub memory: Reading,
+    /// Whether the kernel holds and reports calls that a filter refuses: what it said if not.
+    pub strict: Result<(), String>,
+    /// The version of Landlock's interface, where it is switched on.
+    pub landlock: Option<u32>,
     /// Sandboxes that are there already.
     pub residents: Residents,
     /// What came of trying.

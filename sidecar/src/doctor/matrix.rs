@@ -71,7 +71,9 @@ const fn nothing_to_do(why: &'static str) -> Ability {
 const CONTAINED: Ability = yes("freeze or kill, after the fact");
 const REFUSED: Ability = yes("refused with EPERM in mode enforce, unless the action is alert");
 const NO_DENIAL: Ability = no("programs that refuse opens and execs are not built, in any tier");
-const NO_FILTER: Ability = no("no seccomp filter: `confinement: strict` is not built");
+const FILTER: Ability = partly(
+    "with `confinement: strict`, before they run and by number; for plugins that Picket starts",
+);
 const BEFORE_START: Ability = nothing_to_do("settled before the first instruction");
 const NOT_BUILT: Ability = no("read and checked in the manifest, not enforced yet");
 
@@ -99,8 +101,8 @@ fn judged(capability: Capability, tier: Tier) -> Row {
             REFUSED,
             CONTAINED,
         ),
-        Capability::Syscalls => (yes("by number, without arguments"), NO_FILTER, CONTAINED),
-        Capability::Danger => (yes("each call that is not declared by name"), NO_FILTER, CONTAINED),
+        Capability::Syscalls => (yes("by number, without arguments"), FILTER, CONTAINED),
+        Capability::Danger => (yes("each call that is not declared by name"), FILTER, CONTAINED),
         Capability::Processes => (
             partly("all but tasks that io_uring makes in the kernel"),
             no("the pids controller is not used"),
@@ -150,7 +152,9 @@ fn settled() -> [Row; 5] {
         row(
             "confinement",
             nothing_to_do("a set of refusals"),
-            partly("`standard`, for plugins that Picket starts; `strict` is not built"),
+            partly(
+                "for plugins that Picket starts; `strict` refuses system calls, not files and destinations",
+            ),
             nothing_to_do("a set of refusals"),
         ),
         row("resources", NOT_BUILT, NOT_BUILT, NOT_BUILT),

@@ -68,6 +68,8 @@ pub(crate) fn unified() -> Facts {
         status: text(ROOT),
         real_time: Ok(()),
         memory: text("MemTotal:       16000000 kB\nMemAvailable:    8192000 kB"),
+        strict: Ok(()),
+        landlock: Some(4),
         residents: Residents::Listed { owned: 0, abandoned: Vec::new() },
         trial: passed(Tier::Lsm, None),
     }
@@ -237,6 +239,13 @@ fn root_of_a_user_namespace_is_an_ordinary_user_outside() {
     let namespaces = Namespaces { user: Some(7), ..unified().namespaces };
     let facts = Facts { namespaces, ..unified() };
     assert_eq!(check(&facts, "user_namespace").status, Status::Problem);
+}
+
+#[test]
+fn a_kernel_without_filters_that_ask_is_told_to_be_left_for_another() {
+    let strict = Err("the kernel has no seccomp user notification: Invalid argument".to_owned());
+    let facts = Facts { strict, landlock: None, ..unified() };
+    insta::assert_snapshot!("no_strict", remarks(&facts));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     rest::version(&document.version, faults);
     let plugin = rest::plugin(&document.plugin, faults);
     let mode = rest::mode(document.mode.as_ref(), faults);
-    rest::confinement(document.confinement.as_ref(), faults);
+    let strict = rest::confinement(document.confinement.as_ref(), mode, faults);
     let exec = paths::exec(&document.exec, faults);
     let files = paths::files(&document.files, faults);
     let protect = paths::protect(&document.files.protect, &exec, &files, faults);
@@ -44,6 +44,7 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     Some(Declared {
         plugin: plugin?,
         mode,
+        strict,
         exec,
         files,
         runtime_files: document.files.runtime.is_none_or(|runtime| runtime.value),

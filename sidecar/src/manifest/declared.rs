@@ -20,6 +20,7 @@ pub(super) type Until = Option<At<SystemTime>>;
 pub(super) struct Declared {
     pub(super) plugin: Plugin,
     pub(super) mode: Mode,
+    pub(super) strict: bool,
     pub(super) exec: Vec<Exec>,
     pub(super) files: Vec<File>,
     pub(super) runtime_files: bool,

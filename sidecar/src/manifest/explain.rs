@@ -8,13 +8,14 @@ use std::{
     time::SystemTime,
 };
 
-use picket_engine::{AccessSet, Capability, DANGER, Mode, OnExpiry, Protocol, SyscallSet};
+use picket_engine::{AccessSet, Capability, DANGER, Denials, Mode, OnExpiry, Protocol, SyscallSet};
 
 use super::{
     Manifest, capabilities,
     declared::{Endpoint, Host, Until},
     groups, resolve, runtime, syscalls,
 };
+use crate::supervisor::Confinement;
 
 /// Text is folded before this column.
 const WIDTH: usize = 96;
@@ -162,6 +163,7 @@ impl Manifest {
         if calls.foreign_abi {
             writeln!(out, "It may make 32-bit system calls, whichever they are.")?;
         }
+        self.explain_filter(out)?;
         let held = &self.declared.capabilities;
         if held.is_empty() {
             return writeln!(out, "It keeps no Linux capability.");
@@ -173,6 +175,23 @@ impl Manifest {
             return Ok(());
         }
         folded(out, "WITH THESE IT CAN SWITCH PICKET OFF:", undo.into_iter())
+    }
+
+    fn explain_filter(&self, out: &mut impl Write) -> fmt::Result {
+        let Confinement::Strict(filter) = self.confinement() else {
+            return Ok(());
+        };
+        writeln!(
+            out,
+            "Confinement strict: every other system call is recorded and refused (EPERM)."
+        )?;
+        if !filter.any_socket {
+            writeln!(
+                out,
+                "Sockets are refused, too, but for Unix, TCP, UDP and the routing table."
+            )?;
+        }
+        writeln!(out, "Files and destinations are not refused by it: Landlock is not used.")
     }
 
     fn explain_process(&self, out: &mut impl Write) -> fmt::Result {
@@ -199,6 +218,13 @@ impl Manifest {
             OnExpiry::Hold => "and stays so until a person decides",
         };
         let hold = humantime::format_duration(plan.hold);
+        if self.declared.strict {
+            let Denials { first, repeated } = self.declared.actions.denials();
+            writeln!(
+                out,
+                "A refused system call is answered by {first}, the third and later by {repeated}."
+            )?;
+        }
         writeln!(out, "What is frozen is held for {hold}, {then}.")
     }
 

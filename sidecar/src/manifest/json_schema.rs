@@ -41,7 +41,14 @@ pub(super) fn root() -> Value {
             ("mode", mode),
             (
                 "confinement",
-                shape::word("How the plugin is confined from the start.", ["standard"]),
+                shape::with(
+                    shape::word(
+                        "How the plugin is confined from the start.",
+                        ["standard", "strict"],
+                    ),
+                    "default",
+                    json!("standard"),
+                ),
             ),
             ("exec", shape::list("Programs it may run, its entry point included.", &exec())),
             ("files", files()),
@@ -207,7 +214,15 @@ pub(super) fn actions() -> Value {
         let what = format!("What follows a departure of the kind `{capability}`.");
         (capability.as_str(), shape::word(&what, known))
     };
-    shape::object("What follows a departure.", Capability::ALL.iter().copied().map(kind))
+    let known = || Action::ALL.iter().map(|action| action.as_str());
+    let denied = "What follows the first system calls that `confinement: strict` refuses.";
+    let repeated = "What follows the third of an incident, and those after it.";
+    let denials = [
+        ("denied", shape::word(denied, known())),
+        ("denied_repeatedly", shape::word(repeated, known())),
+    ];
+    let kinds = Capability::ALL.iter().copied().map(kind).chain(denials);
+    shape::object("What follows a departure.", kinds)
 }
 
 pub(super) fn containment() -> Value {

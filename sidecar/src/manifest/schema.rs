@@ -230,6 +230,10 @@ pub(super) struct Actions {
     pub(super) escape: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) telemetry: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) denied: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) denied_repeatedly: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

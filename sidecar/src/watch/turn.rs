@@ -15,7 +15,8 @@ use std::{
 
 use picket_abi::Header;
 use picket_engine::{
-    Contain, Effect, Engine, Fact, Input, KernelTime, Narrowing, Policy, SandboxId, Settings,
+    Contain, Effect, Engine, Fact, Input, KernelTime, Narrowing, Order, Policy, SandboxId,
+    Settings, SyscallAbi,
 };
 use tokio::sync::mpsc as reports;
 
@@ -23,6 +24,7 @@ use super::{
     Command, Late, Passed, Report,
     act::Steps,
     arriving::Arriving,
+    attempts::Attempts,
     bell::Bell,
     count::{Ledger, Sources},
     priority,
@@ -33,7 +35,7 @@ use crate::{
     export::Metrics,
     poll,
     probe::{Losses, Rings, Slots},
-    supervisor::{BEAT, Containment},
+    supervisor::{Attempt, BEAT, Containment},
 };
 
 /// Leases and grants run out to this precision, and the guards hear that somebody judges.
@@ -84,6 +86,7 @@ struct Loop {
     engine: Engine,
     judged: BTreeMap<SandboxId, Judged>,
     arriving: Arriving,
+    attempts: Attempts,
     /// Taken from the inbox before their turn.
     deferred: VecDeque<Late>,
     ledger: Ledger,
@@ -105,6 +108,7 @@ impl Loop {
             engine: Engine::new(Settings::STANDARD),
             judged: BTreeMap::new(),
             arriving: Arriving::default(),
+            attempts: Attempts::default(),
             deferred: VecDeque::new(),
             steps: Steps::default(),
             effects: Vec::new(),
@@ -122,6 +126,7 @@ impl Loop {
                 return Ok(());
             }
             self.judge_records();
+            self.judge_attempts();
             self.collect_receipts();
             self.pass_time();
             self.parts.turned.store(clock::now().as_nanos(), Ordering::Relaxed);
@@ -139,7 +144,9 @@ impl Loop {
             .map(|fd| poll::entry(fd, libc::POLLIN))
             .collect();
         entries.extend(self.steps.pending_descriptors().map(|fd| poll::entry(fd, libc::POLLPRI)));
+        entries.extend(self.attempts.entries());
         poll::poll(&mut entries, self.steps.patience().unwrap_or(TICK))?;
+        self.attempts.ready(&entries);
         self.parts.bell.silence();
         Ok(())
     }
@@ -182,6 +189,24 @@ impl Loop {
         self.note_start(&decoded);
         let decode::Decoded { sandbox, order, process, fact, .. } = decoded;
         self.handle(Input::Event { sandbox, order, process, fact });
+    }
+
+    /// Judges calls that are held until they are answered, each before its answer: what is frozen for one does not run
+    /// on after it. What the same task did before is in the rings, and was judged just now.
+    fn judge_attempts(&mut self) {
+        for (sandbox, attempt) in self.attempts.take() {
+            let at = clock::now();
+            let Attempt { number, abi, arguments, process, .. } = attempt;
+            let judged = self.judged.get(&sandbox);
+            let by_arguments = abi == SyscallAbi::Native
+                && judged.is_some_and(|judged| judged.policy.syscalls.contains(number));
+            let fact = Fact::Denied { number, abi, arguments, by_arguments };
+            self.ledger.series(sandbox).event(&fact);
+            self.handle(Input::Event { sandbox, order: Order::at(at), process, fact });
+            if let Err(error) = attempt.refuse() {
+                tracing::error!(%error, %sandbox, "a refused call is not answered");
+            }
+        }
     }
 
     /// Judges all that is in the rings by now, however much: what was submitted before this call.

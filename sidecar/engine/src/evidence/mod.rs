@@ -116,6 +116,8 @@ pub enum Declared {
     },
     /// What a launcher needs to reach its `execve`.
     Launcher,
+    /// The call, but not what it was called with.
+    OtherArguments,
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ use crate::{
     ObservedPath, Reason, SyscallAbi,
 };
 
+/// From this refused attempt of an incident on, attempts count as repeated. One is a libc that
+/// tries a newer call first, two are its second thread; three are a habit.
+pub(crate) const REPEATED: u32 = 3;
+
 /// An open incident.
 #[derive(Clone, Debug)]
 pub(crate) struct Incident {
@@ -28,6 +32,8 @@ pub(crate) struct Incident {
     pub(crate) findings: u32,
     /// Departures counted instead of said.
     pub(crate) uncounted: u64,
+    /// Refused attempts.
+    denied: u32,
     kinds: BTreeSet<(Capability, Reason)>,
     seen: BTreeSet<(Capability, Reason, Object)>,
     /// Programs found when the kernel opened them: the exec that follows says the same again.
@@ -43,10 +49,17 @@ impl Incident {
             rehearsal: None,
             findings: 0,
             uncounted: 0,
+            denied: 0,
             kinds: BTreeSet::new(),
             seen: BTreeSet::new(),
             announced: BTreeSet::new(),
         }
+    }
+
+    /// Counts a refused attempt; whether it is one of several by now.
+    pub(crate) fn is_repeated_denial(&mut self) -> bool {
+        self.denied = self.denied.saturating_add(1);
+        REPEATED <= self.denied
     }
 
     /// Whether this departure is news: not seen before, and either within the limit or the first
@@ -113,7 +126,9 @@ impl Object {
             return Self::None;
         };
         match fact {
-            Fact::Syscall { number, abi } => Self::Syscall(*abi, *number),
+            Fact::Syscall { number, abi } | Fact::Denied { number, abi, .. } => {
+                Self::Syscall(*abi, *number)
+            }
             Fact::Open { path, file, access, .. } => {
                 Self::File(*file, *access, Self::path_text(path))
             }

@@ -120,7 +120,7 @@ const DANGER_IA32: SyscallSet = SyscallSet::of(&[
 pub const LAUNCHER: SyscallSet = SyscallSet::of(&[1, 3, 15, 59, 60, 219, 231, 322]);
 
 /// Whether the call is of the danger set, in whichever table its number counts.
-pub(crate) const fn is_dangerous(number: u32, abi: SyscallAbi) -> bool {
+pub const fn is_dangerous(number: u32, abi: SyscallAbi) -> bool {
     const X32_BIT: u32 = 1 << 30;
     match abi {
         SyscallAbi::Native => DANGER.contains(number),

@@ -57,7 +57,9 @@ impl Object {
             Fact::Syscall { number, abi: SyscallAbi::Native } => {
                 Self::plain("syscall", syscalls::name(*number).unwrap_or("unknown"))
             }
-            Fact::Syscall { abi, .. } => Self::plain("syscall", abi.as_str()),
+            Fact::Syscall { abi, .. } | Fact::Denied { abi, .. } => {
+                Self::plain("syscall", abi.as_str())
+            }
             Fact::Open { path, .. } => Self::of_path("path", path, key),
             Fact::Exec { path, .. } => Self::of_path("program", path, key),
             Fact::Network { address, port, .. } => {

@@ -189,7 +189,8 @@ impl Suggestion {
             return false;
         };
         match fact {
-            Fact::Syscall { number, .. } => {
+            Fact::Denied { by_arguments: true, .. } => true,
+            Fact::Syscall { number, .. } | Fact::Denied { number, .. } => {
                 self.seen.foreign.contains_key(number)
                     || picket_engine::DANGER.contains(*number)
                     || super::syscalls::name(*number).is_none()

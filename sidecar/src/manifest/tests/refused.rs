@@ -127,7 +127,9 @@ fn identity_and_limits_that_mean_nothing_are_refused() {
     let parts = added(&[
         ("unknown mode", "mode: enforcing\n"),
         ("unknown confinement", "confinement: none\n"),
-        ("confinement that is not built", "confinement: strict\n"),
+        ("misspelt confinement", "confinement: strickt\n"),
+        ("strict and only observed", "mode: observe\nconfinement: strict\n"),
+        ("milder when repeated", "actions: { denied: kill, denied_repeatedly: freeze }\n"),
         ("no process", "processes: { max: 0 }\n"),
         ("too many processes", "processes: { max: 9999999999 }\n"),
         ("signed number", "processes: { max: +4 }\n"),

@@ -155,7 +155,8 @@ impl Expectations {
                 same("the cgroup it was moved to", cgroup, &self.truth.home_cgroup)?;
                 Some(LEFT)
             }
-            Fact::Left { .. } => None,
+            // The canary is not confined.
+            Fact::Left { .. } | Fact::Denied { .. } => None,
         };
         let Some(act) = act else { return Ok(false) };
         let Some(place) = self.waiting.iter().position(|waiting| *waiting == act) else {

@@ -55,6 +55,13 @@ pub(crate) enum Fact {
         cgroup: u64,
     },
     Entered {},
+    Denied {
+        number: u32,
+        #[serde(with = "form")]
+        abi: SyscallAbi,
+        arguments: [u64; 6],
+        by_arguments: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,6 +111,12 @@ impl From<&engine::Fact> for Fact {
             engine::Fact::Exit { code } => Self::Exit { code: *code },
             engine::Fact::Left { how, cgroup } => Self::Left { how: *how, cgroup: *cgroup },
             engine::Fact::Entered {} => Self::Entered {},
+            engine::Fact::Denied { number, abi, arguments, by_arguments } => Self::Denied {
+                number: *number,
+                abi: *abi,
+                arguments: *arguments,
+                by_arguments: *by_arguments,
+            },
         }
     }
 }
@@ -129,6 +142,9 @@ impl From<Fact> for engine::Fact {
             Fact::Exit { code } => Self::Exit { code },
             Fact::Left { how, cgroup } => Self::Left { how, cgroup },
             Fact::Entered {} => Self::Entered {},
+            Fact::Denied { number, abi, arguments, by_arguments } => {
+                Self::Denied { number, abi, arguments, by_arguments }
+            }
         }
     }
 }

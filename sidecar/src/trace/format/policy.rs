@@ -4,8 +4,8 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use ipnet::IpNet;
 use picket_engine::{
-    self as engine, AccessSet, Action, ArgPattern, Capability, ContainmentPlan, FileId, KernelTime,
-    Mode, OnExpiry, Pattern, Protocol, SyscallSet,
+    self as engine, AccessSet, Action, ArgPattern, Capability, ContainmentPlan, Denials, FileId,
+    KernelTime, Mode, OnExpiry, Pattern, Protocol, SyscallSet,
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,30 @@ struct Actions {
     escape: Action,
     #[serde(with = "form")]
     telemetry: Action,
+    /// Not in traces of before it was there; nothing was refused then.
+    #[serde(default)]
+    denied: Denied,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Denied {
+    #[serde(with = "form")]
+    first: Action,
+    #[serde(with = "form")]
+    repeated: Action,
+}
+
+impl Default for Denied {
+    fn default() -> Self {
+        Denials::STANDARD.into()
+    }
+}
+
+impl From<Denials> for Denied {
+    fn from(denials: Denials) -> Self {
+        Self { first: denials.first, repeated: denials.repeated }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -223,6 +247,7 @@ impl From<&engine::Actions> for Actions {
             processes: actions.get(Capability::Processes),
             escape: actions.get(Capability::Escape),
             telemetry: actions.get(Capability::Telemetry),
+            denied: actions.denials().into(),
         }
     }
 }
@@ -239,5 +264,9 @@ impl From<Actions> for engine::Actions {
             .with(Capability::Processes, actions.processes)
             .with(Capability::Escape, actions.escape)
             .with(Capability::Telemetry, actions.telemetry)
+            .with_denials(Denials {
+                first: actions.denied.first,
+                repeated: actions.denied.repeated,
+            })
     }
 }

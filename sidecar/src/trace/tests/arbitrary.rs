@@ -76,14 +76,17 @@ fn policy() -> impl Strategy<Value = Policy> {
     let actions = vec(word(Action::ALL), Capability::ALL.len());
     let rest =
         (any::<bool>(), any::<u32>(), any::<Duration>(), word(OnExpiry::ALL), word(Mode::ALL));
-    (rules, sets, actions, rest).prop_map(|(rules, sets, actions, rest)| {
+    let denials = (word(Action::ALL), word(Action::ALL));
+    (rules, sets, actions, denials, rest).prop_map(|(rules, sets, actions, denials, rest)| {
+        let (first, repeated) = denials;
         let (exec, files, connect, listen) = rules;
         let (protected, inherited, entry, words) = sets;
         let (foreign_abi, max_processes, hold, on_expiry, mode) = rest;
         let actions = Capability::ALL
             .iter()
             .zip(actions)
-            .fold(Actions::strict(), |all, (capability, action)| all.with(*capability, action));
+            .fold(Actions::strict(), |all, (capability, action)| all.with(*capability, action))
+            .with_denials(Denials { first, repeated });
         Policy {
             exec,
             files,
@@ -134,6 +137,14 @@ fn fact() -> impl Strategy<Value = Fact> {
         any::<i32>().prop_map(|code| Fact::Exit { code }),
         (word(Departure::ALL), any::<u64>()).prop_map(|(how, cgroup)| Fact::Left { how, cgroup }),
         Just(Fact::Entered {}),
+        (any::<u32>(), word(SyscallAbi::ALL), any::<[u64; 6]>(), any::<bool>()).prop_map(
+            |(number, abi, arguments, by_arguments)| Fact::Denied {
+                number,
+                abi,
+                arguments,
+                by_arguments
+            }
+        ),
     ]
 }
 

@@ -36,6 +36,9 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
             };
             Some(Offence::new(Capability::Escape, reason))
         }
+        Fact::Denied { number, abi, by_arguments, .. } => {
+            syscalls::denied(context, *number, *abi, *by_arguments)
+        }
         Fact::Exit { .. } => None,
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
     }
     match fact {
         Fact::Syscall { .. } if context.starting => Declared::Launcher,
+        Fact::Denied { by_arguments: true, .. } => Declared::OtherArguments,
         Fact::Open { path, access, .. } if access.contains(AccessSet::EXECUTE) => {
             program(context, path, None).unwrap_or(Declared::Nothing)
         }
@@ -37,9 +38,11 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
         Fact::Fork { .. } => {
             Declared::Processes { limit: context.policy.max_processes, alive: context.alive }
         }
-        Fact::Syscall { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
-            Declared::Nothing
-        }
+        Fact::Syscall { .. }
+        | Fact::Exit { .. }
+        | Fact::Left { .. }
+        | Fact::Entered {}
+        | Fact::Denied { .. } => Declared::Nothing,
     }
 }
 

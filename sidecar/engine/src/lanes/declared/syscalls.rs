@@ -29,3 +29,26 @@ fn foreign(context: &Context<'_>, number: u32, abi: SyscallAbi) -> Option<Offenc
     }
     is_dangerous(number, abi).then_some(Offence::new(Capability::Danger, Reason::DangerousSyscall))
 }
+
+/// What was refused was not declared, for the filter was made from the manifest; unless it is judged
+/// by another manifest than the one it ran under.
+pub(super) fn denied(
+    context: &Context<'_>,
+    number: u32,
+    abi: SyscallAbi,
+    by_arguments: bool,
+) -> Option<Offence> {
+    let native = abi == SyscallAbi::Native;
+    let dangerous = is_dangerous(number, abi);
+    let declared = if native {
+        context.policy.syscalls.contains(number)
+    } else {
+        context.policy.foreign_abi && !dangerous
+    };
+    if declared && !by_arguments {
+        return None;
+    }
+    let danger = dangerous || !native;
+    let capability = if danger { Capability::Danger } else { Capability::Syscalls };
+    Some(Offence::new(capability, Reason::DeniedAttempt))
+}
