@@ -45,7 +45,7 @@ pub(super) fn run(instructions: &Instructions, mut mine: Belongings, guard: u32)
         Err(fault) => fault.report(),
     };
     let listener = filter.listener.as_ref().map(AsFd::as_fd);
-    let listener = listener.as_ref().map(std::slice::from_ref).unwrap_or_default();
+    let listener = listener.as_slice();
     // If this fails the guard is gone, and the frozen child is the sweeper's.
     drop(channel::send_with(filter.pass, mine.report.as_fd(), &report.encode(), listener));
     process::leave(0, filter.pass)
