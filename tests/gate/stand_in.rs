@@ -100,8 +100,10 @@ fn make_calls(numbers: &[OsString]) {
     unsafe { libc::signal(libc::SIGUSR1, nothing as *const () as libc::sighandler_t) };
     for number in numbers {
         let number: c_long = number.to_str().and_then(|text| text.parse().ok()).expect("a number");
+        // As wide as a register: of a narrower last one the rest would be what is on the stack.
+        let [a, b, c, d, e, f] = [11_u64, 12, 13, 14, 15, 16];
         // SAFETY: small numbers; no call that a test makes takes one of them for a pointer.
-        let outcome = unsafe { libc::syscall(number, 11, 12, 13, 14, 15, 16) };
+        let outcome = unsafe { libc::syscall(number, a, b, c, d, e, f) };
         let error = if outcome < 0 { io::Error::last_os_error().raw_os_error() } else { None };
         print!("{} ", error.unwrap_or(0));
         io::stdout().flush().unwrap();

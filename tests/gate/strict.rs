@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::process::Command;
 use std::sync::Mutex;
 
 use picket::manifest::{Manifest, syscalls};
@@ -120,6 +121,7 @@ fn when_nobody_hears_any_more_the_kernel_refuses_by_itself() {
     drop(spec);
     let held = hear(&listener);
     drop((held, listener));
+    eventually("it goes on", PATIENCE, || is_readable(output.as_raw_fd()));
     let mut said = String::new();
     output.read_to_string(&mut said).unwrap();
     let missing = libc::ENOSYS;
@@ -168,6 +170,11 @@ fn signals_do_not_take_a_call_back_that_was_heard() {
     let held = hear(&listener);
     // It has a handler, so the wait would be interrupted and the call made again.
     signal(running.pid(), libc::SIGUSR1);
+    // Time enough for it to be interrupted: as many programs come and go.
+    for _ in 0..20 {
+        assert!(Command::new("/bin/sh").args(["-c", ":"]).status().unwrap().success());
+    }
+    assert!(!is_readable(listener.descriptor()), "the call was made again");
     held.refuse().unwrap();
     eventually("it goes on", PATIENCE, || is_readable(output.as_raw_fd()));
     let mut said = String::new();
