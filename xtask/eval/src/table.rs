@@ -1,0 +1,115 @@
+//! What people read, and the verdict of the command.
+
+use std::fmt::Write;
+
+use picket_engine::learned::Scale;
+
+use crate::outcome::Outcome;
+use crate::plugin::{Attack, Regime};
+use crate::statistics::{Ratio, float, quantile};
+use crate::trial::{Budgets, N_RUNGS};
+
+/// Independent blocks, one false containment in 100 blocks: where the ratio must lie. Below, the detector
+/// would never fire; above, the bound would be none.
+const ACCEPTED: (f64, f64) = (0.01, 1.0);
+/// The rung of 100 blocks.
+const CLOSEST: usize = 0;
+/// The rung of 14 days, for which delays are shown.
+const SHOWN: usize = 2;
+
+pub(crate) fn shown(outcomes: &[Outcome], budgets: &Budgets) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _written = bounds(&mut out, outcomes, budgets)
+        .and_then(|()| delays(&mut out, outcomes))
+        .and_then(|()| verdicts(&mut out, outcomes, budgets));
+    out
+}
+
+fn bounds(out: &mut String, outcomes: &[Outcome], budgets: &Budgets) -> std::fmt::Result {
+    let [ten, one, tens, hour] = Scale::LADDER;
+    writeln!(out, "\nFalse containments ÷ bound, pooled [95 %, by plugin] and worst plugin")?;
+    writeln!(out, "certified at {ten} / {one} / {tens} / {hour} + refused\n")?;
+    write!(out, "{:<18}{:<18}", "regime", "certified")?;
+    budgets.0.iter().try_for_each(|(name, _)| write!(out, "{name:<30}"))?;
+    writeln!(out)?;
+    for outcome in outcomes {
+        let [ten, one, tens, hour] = outcome.scales();
+        let certified = format!("{ten}/{one}/{tens}/{hour} + {}", outcome.refused);
+        write!(out, "{:<18}{certified:<18}", outcome.regime.name())?;
+        for rung in 0..N_RUNGS {
+            let bound = outcome.bounds.get(rung).copied().flatten();
+            let text = bound.map_or_else(
+                || "-".to_owned(),
+                |(pooled, worst)| format!("{} {}", interval(pooled), short(worst.value)),
+            );
+            write!(out, "{text:<30}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn delays(out: &mut String, outcomes: &[Outcome]) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\nTime to containment at 14 days: median, 90 %, and how many not within two days\n"
+    )?;
+    write!(out, "{:<18}", "regime")?;
+    Attack::ALL.into_iter().try_for_each(|attack| write!(out, "{:<28}", attack.name()))?;
+    writeln!(out)?;
+    for outcome in outcomes.iter().filter(|outcome| !outcome.judged.is_empty()) {
+        write!(out, "{:<18}", outcome.regime.name())?;
+        for attack in Attack::ALL {
+            let (delays, missed) = outcome.delays(attack, SHOWN);
+            let time = |percent| quantile(&delays, percent).map_or_else(|| "-".to_owned(), clock);
+            let text = format!("{}, {}, {missed}", time(50), time(90));
+            write!(out, "{text:<28}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn verdicts(out: &mut String, outcomes: &[Outcome], budgets: &Budgets) -> std::fmt::Result {
+    writeln!(out, "\nGuards\n")?;
+    outcomes.iter().try_for_each(|outcome| {
+        writeln!(out, "{:<18}{}", outcome.regime.name(), outcome.verdict(budgets))
+    })
+}
+
+fn interval(ratio: Ratio) -> String {
+    format!("{} [{}, {}]", short(ratio.value), short(ratio.low), short(ratio.high))
+}
+
+fn short(value: f64) -> String {
+    if value < 0.1 { format!("{value:.3}") } else { format!("{value:.2}") }
+}
+
+/// Blocks of ten seconds as time.
+fn clock(blocks: usize) -> String {
+    let seconds = float(blocks as u64) * 10.0;
+    match seconds {
+        ..120.0 => format!("{seconds} s"),
+        ..7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+/// # Errors
+/// The ratio on independent blocks lies outside of what a working detector shows.
+pub(crate) fn acceptable(outcomes: &[Outcome]) -> Result<(), String> {
+    let Some(iid) = outcomes.iter().find(|outcome| outcome.regime == Regime::Iid) else {
+        return Ok(());
+    };
+    let (low, high) = ACCEPTED;
+    match iid.bounds.get(CLOSEST).copied().flatten() {
+        Some((pooled, _)) if (low..=high).contains(&pooled.value) => Ok(()),
+        Some((pooled, _)) => Err(format!(
+            "on independent blocks the detector fired {} times as often as its bound of one in 100 blocks \
+             allows; that must lie from {low} to {high}",
+            short(pooled.value)
+        )),
+        None => Err("not one plugin with independent blocks was certified".to_owned()),
+    }
+}
