@@ -1,7 +1,7 @@
 //! What a regime came to: ratios, delays, and whether anything stood between a broken bound and the plugin.
 
 use picket_engine::learned::Scale;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::plugin::{Attack, Regime};
 use crate::statistics::{self, Ratio, Share, quantile};
@@ -15,7 +15,7 @@ pub(crate) struct Outcome {
     pub(crate) regime: Regime,
     pub(crate) refused: u64,
     pub(crate) judged: Vec<Judged>,
-    pub(crate) bounds: [Option<(Ratio, Ratio)>; N_RUNGS],
+    pub(crate) bounds: Bounds,
 }
 
 /// Draws plugins of a regime until enough of them are certified.
@@ -37,8 +37,15 @@ pub(crate) fn of(
             break;
         }
     }
-    let bounds = std::array::from_fn(|rung| bound(&judged, rung, seed, budgets));
+    let bounds = bounds(&judged, seed, budgets);
     Outcome { regime, refused, judged, bounds }
+}
+
+/// Of each rung, pooled and of the worst plugin; `None` where nothing was judged.
+pub(crate) type Bounds = [Option<(Ratio, Ratio)>; N_RUNGS];
+
+pub(crate) fn bounds(judged: &[Judged], seed: u64, budgets: &Budgets) -> Bounds {
+    std::array::from_fn(|rung| bound(judged, rung, seed, budgets))
 }
 
 fn bound(judged: &[Judged], rung: usize, seed: u64, budgets: &Budgets) -> Option<(Ratio, Ratio)> {
@@ -143,16 +150,29 @@ impl Outcome {
                 })
             })
             .collect();
-        let scales = Scale::LADDER.map(|scale| scale.to_string());
+        let scales = Scale::LADDER.map(|scale| format!("{} s", u64::from(scale.blocks()) * 10));
+        let plugins: Vec<Value> = self
+            .judged
+            .iter()
+            .map(|one| {
+                json!({
+                    "seconds_a_block": u64::from(one.scale.blocks()) * 10,
+                    "loud_times_in_calibration": one.loud_times,
+                    "benign_days": one.benign.whole_days(),
+                    "false_containments": one.alarms,
+                })
+            })
+            .collect();
         json!({
             "regime": self.regime.name(),
             "certified": self.judged.len(),
             "refused_by_dry_run": self.refused,
-            "scales": scales.into_iter().zip(self.scales()).collect::<Vec<_>>(),
+            "certified_at": scales.into_iter().zip(self.scales().map(Value::from)).collect::<Map<_, _>>(),
             "assumed_bounds": self.judged.iter().map(|one| one.n_assumed).max(),
             "most_released_per_certificate": self.most_released(),
             "verdict": self.verdict(budgets),
             "rungs": rungs,
+            "plugins": plugins,
         })
     }
 }

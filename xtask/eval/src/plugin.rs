@@ -87,6 +87,8 @@ pub(crate) struct Plugin {
     /// Blocks until the present mode, episode or burst ends.
     left: f64,
     loud: bool,
+    /// How often it became loud.
+    loud_times: u32,
     latent: f64,
 }
 
@@ -159,6 +161,7 @@ impl Plugin {
             age: 0.0,
             left,
             loud: false,
+            loud_times: 0,
             latent,
         }
     }
@@ -169,6 +172,11 @@ impl Plugin {
             self.deployment += 1;
             self.habits = Habits::draw(&mut self.random, self.regime);
         }
+    }
+
+    /// How many loud modes, episodes or bursts it has had.
+    pub(crate) fn loud_times(&self) -> u32 {
+        self.loud_times
     }
 
     /// Which plugin in which deployment.
@@ -239,6 +247,7 @@ impl Plugin {
         }
         if self.left < 0.0 {
             self.loud = !self.loud;
+            self.loud_times += u32::from(self.loud);
             let mean = if self.loud { self.habits.busy } else { self.habits.calm };
             self.left = if self.loud && self.regime == Regime::ParetoBursts {
                 // Pareto with exponent 1.1: half are over in two minutes, one in a hundred takes hours.

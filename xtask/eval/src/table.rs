@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use picket_engine::learned::Scale;
-
 use crate::outcome::Outcome;
 use crate::plugin::{Attack, Regime};
 use crate::statistics::{Ratio, float, quantile};
@@ -27,9 +25,8 @@ pub(crate) fn shown(outcomes: &[Outcome], budgets: &Budgets) -> String {
 }
 
 fn bounds(out: &mut String, outcomes: &[Outcome], budgets: &Budgets) -> std::fmt::Result {
-    let [ten, one, tens, hour] = Scale::LADDER;
     writeln!(out, "\nFalse containments ÷ bound, pooled [95 %, by plugin] and worst plugin")?;
-    writeln!(out, "certified at {ten} / {one} / {tens} / {hour} + refused\n")?;
+    writeln!(out, "certified: at 10 s / 1 min / 10 min / 60 min + refused\n")?;
     write!(out, "{:<18}{:<18}", "regime", "certified")?;
     budgets.0.iter().try_for_each(|(name, _)| write!(out, "{name:<30}"))?;
     writeln!(out)?;
@@ -111,5 +108,54 @@ pub(crate) fn acceptable(outcomes: &[Outcome]) -> Result<(), String> {
             short(pooled.value)
         )),
         None => Err("not one plugin with independent blocks was certified".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome;
+
+    fn budgets() -> Budgets {
+        Budgets::new().unwrap()
+    }
+
+    fn small(regime: Regime, seed: u64) -> Outcome {
+        outcome::of(regime, seed, 2, 120_000, &budgets())
+    }
+
+    #[test]
+    fn on_independent_blocks_the_detector_speaks_and_keeps_its_bound() {
+        assert_eq!(acceptable(&[small(Regime::Iid, 3)]), Ok(()));
+    }
+
+    #[test]
+    fn a_detector_that_never_fires_fails_and_so_does_one_that_fires_too_often() {
+        for (alarms, complaint) in [(0, "fired 0.000 times"), (10_000, "fired 16.67 times")] {
+            let mut outcome = small(Regime::Iid, 3);
+            outcome.judged.iter_mut().for_each(|one| one.alarms[CLOSEST] = alarms);
+            outcome.bounds = outcome::bounds(&outcome.judged, 3, &budgets());
+            let said = acceptable(&[outcome]).unwrap_err();
+            assert!(said.contains(complaint), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_is_said_and_not_hidden_by_who_caught_it() {
+        let mut outcome = small(Regime::Iid, 3);
+        outcome.judged.iter_mut().for_each(|one| one.alarms[SHOWN] = 50);
+        outcome.bounds = outcome::bounds(&outcome.judged, 3, &budgets());
+        let verdict = outcome.verdict(&budgets());
+        assert!(verdict.starts_with("BROKEN at 14 days; not caught"), "{verdict}");
+        outcome.judged.iter_mut().for_each(|one| one.elsewhere = true);
+        let verdict = outcome.verdict(&budgets());
+        assert!(verdict.contains("caught: the certificate belongs to another"), "{verdict}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_figures() {
+        let json = |seed| small(Regime::ParetoBursts, seed).json(&budgets());
+        assert_eq!(json(5), json(5));
+        assert_ne!(json(5), json(6));
     }
 }

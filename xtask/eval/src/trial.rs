@@ -43,6 +43,8 @@ pub(crate) struct Judged {
     pub(crate) scale: Scale,
     /// It was judged in a deployment that the certificate does not belong to.
     pub(crate) elsewhere: bool,
+    /// How many loud modes, episodes or bursts its calibration had: without one, a load cycle is not covered.
+    pub(crate) loud_times: u32,
     pub(crate) n_assumed: usize,
     /// Plugin-time without an attack.
     pub(crate) benign: PluginTime,
@@ -92,6 +94,7 @@ fn judge(
     let mut judged = Judged {
         scale: certificate.scale(),
         elsewhere: certificate.subject() != plugin.subject(),
+        loud_times: plugin.loud_times(),
         n_assumed: certificate.n_assumed(),
         benign: PluginTime::default(),
         alarms: [0; N_RUNGS],

@@ -41,13 +41,12 @@ impl Scale {
     }
 }
 
+/// In blocks of the shortest scale, because those are times or runs.
 impl fmt::Display for Scale {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            1 => out.pad("10 s"),
-            6 => out.pad("1 min"),
-            60 => out.pad("10 min"),
-            _ => out.pad("60 min"),
+            1 => write!(out, "1 block"),
+            more => write!(out, "{more} blocks"),
         }
     }
 }

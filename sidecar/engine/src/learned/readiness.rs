@@ -86,14 +86,14 @@ impl fmt::Display for Missing {
                 write!(out, "events were lost in {lossy} blocks: find out why, and calibrate again")
             }
             Self::CalmDryRun { trials } => {
-                write!(out, "its own calibration would have been contained (")?;
+                write!(out, "its own calibration would have been contained: ")?;
                 for (index, trial) in trials.iter().enumerate() {
                     let comma = if index == 0 { "" } else { ", " };
-                    write!(out, "{comma}{}: {} times", trial.scale, trial.alarms)?;
+                    write!(out, "{comma}at {} {} times", trial.scale, trial.alarms)?;
                 }
                 write!(
                     out,
-                    "): learned evidence can only alert for this plugin; declare more instead"
+                    "; learned evidence can only alert for this plugin: declare more of what it does"
                 )
             }
         }

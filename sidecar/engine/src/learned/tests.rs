@@ -61,14 +61,14 @@ fn quiet_plugin_strong_attack_is_contained_within_20_blocks() {
 
 #[test]
 fn an_assumption_is_dropped_where_calibration_contradicts_it() {
-    // Each exceedance comes with another one right after it.
-    let twice = |place: usize| {
+    // Where there is one exceedance, nineteen follow.
+    let bursts = |place: usize| {
         let block = quiet(place);
-        if place % 5_000 < 2 { with(block, Lane::Novelty, 30) } else { block }
+        if place % 5_000 < 20 { with(block, Lane::Novelty, 30) } else { block }
     };
     let assumed = |blocks: &[Block]| Certificate::of(SUBJECT, Scale::LADDER[0], blocks).n_assumed();
     let calm: Vec<Block> = (0..FORTNIGHT).map(quiet).collect();
-    let repeating: Vec<Block> = (0..FORTNIGHT).map(twice).collect();
+    let repeating: Vec<Block> = (0..FORTNIGHT).map(bursts).collect();
     // Nine levels are exceeded at 30 bits, in four quarters of the day.
     assert_eq!(assumed(&calm) - assumed(&repeating), 9 * 4);
 }

@@ -111,3 +111,62 @@ impl Upper {
         self.mantissa == 0 || (other.mantissa != 0 && self.exponent + 40 < other.exponent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(value: u64) -> Upper {
+        Upper::rounded_up(u128::from(value), 0)
+    }
+
+    /// `number` against `exact`, from above: at most one unit in the last of 64 places too much.
+    fn is_just_above(number: Upper, exact: u128) -> bool {
+        let Some(shift) = u32::try_from(number.exponent).ok().filter(|shift| *shift <= 64) else {
+            // A number with a fraction: nothing was rounded, or all of it is below one.
+            let down = u32::try_from(-number.exponent).unwrap();
+            let whole = u128::from(number.mantissa).checked_shr(down).unwrap_or(0);
+            let fraction = u128::from(number.mantissa) != whole.checked_shl(down).unwrap_or(0);
+            return whole == exact && !fraction;
+        };
+        let value = u128::from(number.mantissa) << shift;
+        exact <= value && value - exact < 1 << shift
+    }
+
+    proptest! {
+        #[test]
+        fn products_and_sums_are_rounded_up_in_the_last_place(a in 1_u64.., b in 1_u64.., shift in 0_u32..63) {
+            prop_assert!(is_just_above(of(a).mul(of(b)), u128::from(a) * u128::from(b)));
+            prop_assert!(is_just_above(of(a).mul_int(b), u128::from(a) * u128::from(b)));
+            let far = u128::from(a) << shift;
+            let sum = Upper::rounded_up(far, 0).add(of(b));
+            prop_assert!(is_just_above(sum, far + u128::from(b)), "{sum:?}");
+            prop_assert_eq!(of(b).add(Upper::rounded_up(far, 0)), sum);
+        }
+
+        #[test]
+        fn a_quotient_is_never_too_small(a in any::<u32>(), up in any::<u32>(), down in 1_u128..1 << 90) {
+            let quotient = of(u64::from(a)).mul_ratio(u128::from(up), down);
+            // Times a divisor that is rounded up, it must not fall short of a · up.
+            let exact_up = u128::from(a) * u128::from(up);
+            let back = quotient.mul_int(u64::try_from((down >> 40) + 1).unwrap());
+            let scaled = Upper { exponent: back.exponent + 40, ..back };
+            prop_assert!(exact_up == 0 || of(u64::try_from(exact_up).unwrap()).is_at_most(scaled));
+        }
+    }
+
+    impl Upper {
+        fn is_at_most(self, other: Self) -> bool {
+            (self.exponent, self.mantissa) <= (other.exponent, other.mantissa)
+        }
+    }
+
+    #[test]
+    fn what_is_far_below_the_last_place_still_counts_as_one_there() {
+        let (large, small) = (of(1 << 63), Upper { mantissa: 1 << 63, exponent: -5_000 });
+        assert_eq!(large.add(small).mantissa, (1 << 63) + 1);
+        assert_eq!(large.add(Upper::ZERO), large);
+    }
+}
