@@ -147,13 +147,18 @@ mod tests {
         }
 
         #[test]
-        fn a_quotient_is_never_too_small(a in any::<u32>(), up in any::<u32>(), down in 1_u128..1 << 90) {
-            let quotient = of(u64::from(a)).mul_ratio(u128::from(up), down);
-            // Times a divisor that is rounded up, it must not fall short of a · up.
-            let exact_up = u128::from(a) * u128::from(up);
-            let back = quotient.mul_int(u64::try_from((down >> 40) + 1).unwrap());
-            let scaled = Upper { exponent: back.exponent + 40, ..back };
-            prop_assert!(exact_up == 0 || of(u64::try_from(exact_up).unwrap()).is_at_most(scaled));
+        fn a_quotient_is_never_too_small(a in any::<u32>(), up in any::<u32>(), down in 1_u64..) {
+            let exact = of(u64::from(a) * u64::from(up));
+            let back = |quotient: Upper, down| exact == Upper::ZERO || exact.is_at_most(quotient.mul_int(down));
+            for divisor in [down, down >> 40 | 1] {
+                let quotient = of(u64::from(a)).mul_ratio(u128::from(up), u128::from(divisor));
+                prop_assert!(back(quotient, divisor));
+            }
+            // A divisor that does not fit 64 bits, and is not a round number.
+            let wide = u128::from(down) << 20 | 0xf_ffff;
+            let quotient = of(u64::from(a)).mul_ratio(u128::from(up), wide);
+            let times = Upper { exponent: quotient.exponent + 20, ..quotient };
+            prop_assert!(exact == Upper::ZERO || exact.is_at_most(times.mul(of(down).add(of(1)))));
         }
     }
 
@@ -166,6 +171,8 @@ mod tests {
     #[test]
     fn what_is_far_below_the_last_place_still_counts_as_one_there() {
         let (large, small) = (of(1 << 63), Upper { mantissa: 1 << 63, exponent: -5_000 });
+        assert_eq!(large.add(small).mantissa, (1 << 63) + 1);
+        let small = Upper { mantissa: 1 << 63, exponent: -126 };
         assert_eq!(large.add(small).mantissa, (1 << 63) + 1);
         assert_eq!(large.add(Upper::ZERO), large);
     }
