@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::plugin::Regime;
+
 pub(crate) const HELP: &str = "\
 picket-eval --simulate [OPTIONS]: bound and power of the detector on simulated plugins
 
@@ -21,7 +23,8 @@ pub(crate) struct Arguments {
     pub(crate) certificates: u64,
     pub(crate) seed: u64,
     pub(crate) jobs: u64,
-    pub(crate) regimes: Vec<String>,
+    /// All, unless some are named.
+    pub(crate) regimes: Vec<Regime>,
     pub(crate) json: Option<PathBuf>,
 }
 
@@ -44,11 +47,14 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Ar
             "--certificates" => arguments.certificates = number(&word, &value()?, 1)?,
             "--seed" => arguments.seed = number(&word, &value()?, 0)?,
             "--jobs" => arguments.jobs = number(&word, &value()?, 1)?,
-            "--regime" => arguments.regimes.push(value()?),
+            "--regime" => arguments.regimes.push(regime(&value()?)?),
             "--json" => arguments.json = Some(PathBuf::from(value()?)),
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("no argument `{other}`")),
         }
+    }
+    if arguments.regimes.is_empty() {
+        arguments.regimes = Regime::ALL.to_vec();
     }
     if !simulate {
         return Err("say --simulate: there is nothing else yet".to_owned());
@@ -60,6 +66,13 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Ar
         ));
     }
     Ok(Some(arguments))
+}
+
+fn regime(name: &str) -> Result<Regime, String> {
+    Regime::ALL.into_iter().find(|regime| regime.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = Regime::ALL.into_iter().map(Regime::name).collect();
+        format!("no regime `{name}`; there are: {}", known.join(", "))
+    })
 }
 
 fn number(name: &str, text: &str, least: u64) -> Result<u64, String> {

@@ -20,7 +20,6 @@ use std::time::Instant;
 
 use arguments::Arguments;
 use outcome::Outcome;
-use plugin::Regime;
 use serde_json::json;
 use trial::Budgets;
 
@@ -47,9 +46,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     let budgets = Budgets::new().map_err(|why| why.to_string())?;
-    let regimes = chosen(&arguments.regimes)?;
     let start = Instant::now();
-    let outcomes = simulate(arguments, &regimes, &budgets);
+    let outcomes = simulate(arguments, &budgets);
     println!("{}", table::shown(&outcomes, &budgets));
     println!("took {:.0} s", start.elapsed().as_secs_f64());
     if let Some(path) = &arguments.json {
@@ -66,22 +64,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     table::acceptable(&outcomes)
 }
 
-fn chosen(names: &[String]) -> Result<Vec<Regime>, String> {
-    if names.is_empty() {
-        return Ok(Regime::ALL.to_vec());
-    }
-    let find = |name: &String| {
-        Regime::ALL.into_iter().find(|regime| regime.name() == name).ok_or_else(|| {
-            let known: Vec<&str> = Regime::ALL.into_iter().map(Regime::name).collect();
-            format!("no regime `{name}`; there are: {}", known.join(", "))
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-/// In the order of `regimes`, however many are at work at a time.
-fn simulate(arguments: &Arguments, regimes: &[Regime], budgets: &Budgets) -> Vec<Outcome> {
-    let waiting = Mutex::new(regimes.iter().copied().enumerate());
+/// In the order of the regimes, however many are at work at a time.
+fn simulate(arguments: &Arguments, budgets: &Budgets) -> Vec<Outcome> {
+    let waiting = Mutex::new(arguments.regimes.iter().copied().enumerate());
     let done = Mutex::new(Vec::new());
     // A poisoned lock is a panic of another job, which ends the scope anyway.
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());

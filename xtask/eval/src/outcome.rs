@@ -7,6 +7,9 @@ use crate::plugin::{Attack, Regime};
 use crate::statistics::{self, Ratio, Share, quantile};
 use crate::trial::{self, Budgets, Judged, N_RUNGS};
 
+/// The rung of 14 days, for which details are told.
+pub(crate) const SHOWN: usize = 2;
+
 /// Regimes that are mostly refused are drawn again this many times as often, and no more.
 const PATIENCE: u64 = 3;
 
@@ -94,18 +97,35 @@ impl Outcome {
             return format!("caught: {refused}none certified");
         }
         if broken.is_empty() {
-            return format!("{refused}the bound holds");
+            return format!("{refused}no bound broken");
         }
         let caught = if self.judged.iter().all(|one| one.elsewhere) {
             "caught: the certificate belongs to another deployment".to_owned()
         } else {
-            "not caught".to_owned()
+            let n = self.judged.len();
+            let once = self.judged.iter().filter(|one| one.released > 0).count();
+            let most = self.most_released();
+            format!(
+                "not caught beforehand; {}the first release disables containing: {once} of {n} plugins had \
+                 one in all this time, none had more than {most}",
+                self.uncovered()
+            )
         };
-        let most = self.most_released();
-        format!(
-            "{refused}BROKEN at {}; {caught}; released containments for each certificate: {most} at most",
-            broken.join(", ")
-        )
+        format!("{refused}BROKEN at {}; {caught}", broken.join(", "))
+    }
+
+    /// How much of it is due to plugins that were not loud once while they were calibrated: their load cycle
+    /// is not covered, and the claim does not speak of them.
+    fn uncovered(&self) -> String {
+        if !self.regime.is_loud_at_times() {
+            return String::new();
+        }
+        let alarms = |one: &Judged| one.alarms.get(SHOWN).copied().unwrap_or(0);
+        let never: Vec<&Judged> = self.judged.iter().filter(|one| one.loud_times == 0).collect();
+        let all: u64 = self.judged.iter().map(alarms).sum();
+        let theirs: u64 = never.iter().map(|one| alarms(one)).sum();
+        let n = never.len();
+        format!("{theirs} of {all} at 14 days in {n} plugins that were never loud in calibration; ")
     }
 
     /// Delays of the plugins that were contained, sorted, and how many were not.

@@ -55,6 +55,14 @@ impl Regime {
         Self::UnseenDeployment,
     ];
 
+    /// Whether a calibration can miss what the plugin does at other times, by bad luck alone.
+    pub(crate) const fn is_loud_at_times(self) -> bool {
+        matches!(
+            self,
+            Self::RareEpisodes | Self::HiddenBusyMode | Self::SlowMode | Self::ParetoBursts
+        )
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Iid => "iid",

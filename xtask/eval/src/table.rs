@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, SHOWN};
 use crate::plugin::{Attack, Regime};
 use crate::statistics::{Ratio, float, quantile};
 use crate::trial::{Budgets, N_RUNGS};
@@ -12,8 +12,6 @@ use crate::trial::{Budgets, N_RUNGS};
 const ACCEPTED: (f64, f64) = (0.01, 1.0);
 /// The rung of 100 blocks.
 const CLOSEST: usize = 0;
-/// The rung of 14 days, for which delays are shown.
-const SHOWN: usize = 2;
 
 pub(crate) fn shown(outcomes: &[Outcome], budgets: &Budgets) -> String {
     let mut out = String::new();
@@ -36,10 +34,7 @@ fn bounds(out: &mut String, outcomes: &[Outcome], budgets: &Budgets) -> std::fmt
         write!(out, "{:<18}{certified:<18}", outcome.regime.name())?;
         for rung in 0..N_RUNGS {
             let bound = outcome.bounds.get(rung).copied().flatten();
-            let text = bound.map_or_else(
-                || "-".to_owned(),
-                |(pooled, worst)| format!("{} {}", interval(pooled), short(worst.value)),
-            );
+            let text = bound.map_or_else(|| "-".to_owned(), interval);
             write!(out, "{text:<30}")?;
         }
         writeln!(out)?;
@@ -75,8 +70,12 @@ fn verdicts(out: &mut String, outcomes: &[Outcome], budgets: &Budgets) -> std::f
     })
 }
 
-fn interval(ratio: Ratio) -> String {
-    format!("{} [{}, {}]", short(ratio.value), short(ratio.low), short(ratio.high))
+fn interval((pooled, worst): (Ratio, Ratio)) -> String {
+    let Ratio { value, low, high } = pooled;
+    if value <= 0.0 {
+        return format!("none, so below {}", short(high));
+    }
+    format!("{} [{}, {}] {}", short(value), short(low), short(high), short(worst.value))
 }
 
 fn short(value: f64) -> String {
