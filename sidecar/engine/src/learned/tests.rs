@@ -151,3 +151,29 @@ fn a_lane_that_has_said_all_it_can_say_does_not_overflow() {
     }
     assert!(detector.evidence_millis(0).is_some());
 }
+
+/// Runs until a strong attack on a plugin with so many runs a day is contained, at one false one in 14 days.
+fn runs_until_contained(per_day: u64, days: u64) -> Option<usize> {
+    let elapsed = PluginTime::from_millis(PluginTime::DAY.as_millis() / per_day);
+    let run = |number: usize, chance: &mut Chance| {
+        let hour = u8::try_from(number as u64 % per_day * 24 / per_day).unwrap();
+        Block { elapsed, hour, starting: number == 0, ..noisy(1, chance) }
+    };
+    let mut chance = Chance(61);
+    let n_runs = usize::try_from(per_day * days).unwrap();
+    let calibration: Vec<Block> = (0..n_runs).map(|number| run(number, &mut chance)).collect();
+    let cadence = Cadence::Runs { per_day: u32::try_from(per_day).unwrap() };
+    let certificate = certify(SUBJECT, cadence, &calibration).unwrap();
+    let mut detector = Detector::new(certificate, &[contain_once_in(14)], Mode::Enforce);
+    delay(&mut detector, (n_runs..).map(|number| strong(run(number, &mut chance))))
+}
+
+#[test]
+fn a_plugin_that_is_judged_by_its_runs_is_contained_by_them() {
+    for (per_day, days) in [(500, 14), (20, 28)] {
+        let runs = runs_until_contained(per_day, days).unwrap();
+        assert!(runs <= 60, "{per_day} a day: {runs} runs");
+    }
+    // Of a plugin with one run a day 28 runs certify next to nothing: what decides is that D has gone by.
+    assert!(14 < runs_until_contained(1, 28).unwrap());
+}
