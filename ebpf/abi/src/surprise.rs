@@ -253,7 +253,8 @@ const fn call_field(number: u32) -> u32 {
 #[inline(always)]
 const fn matching(word: u64, tag: u16) -> u64 {
     let differs = (word ^ ((tag as u64) << 4).wrapping_mul(LANES)) & 0xFFF0_FFF0_FFF0_FFF0;
-    // A borrow can only mark entries above one that is truly zero, and the lowest mark counts.
+    // A borrow marks no entry that is not zero: the others are at least 16. Only the lowest mark counts, so that a
+    // level stays one even in a bucket that has a tag twice.
     let zero = differs.wrapping_sub(LANES) & !differs & (LANES << 15);
     (zero & zero.wrapping_neg()) >> 15
 }

@@ -63,6 +63,23 @@ fn a_level_beyond_the_highest_counts_as_the_highest_and_spoils_no_tag() {
 }
 
 #[test]
+fn a_bucket_that_has_a_tag_twice_answers_with_a_level_all_the_same() {
+    let entry = (7 << 4) | 9;
+    let twice = SurpriseBucket { words: [entry | (entry << 16), (entry << 32) | entry] };
+    assert_eq!(level_in(&twice, 7), Some(9));
+}
+
+#[test]
+fn each_of_the_three_calls_before_matters_to_the_place_of_a_call() {
+    let place = |calls: [u32; 3]| {
+        let context = calls.iter().fold(NO_CALLS, |so_far, call| context_after(so_far, *call));
+        surprise_place(1, 4095, context, 8)
+    };
+    let others = [[9, 2, 3], [1, 9, 3], [1, 2, 9], [2, 1, 3]];
+    assert!(others.iter().all(|calls| place(*calls) != place([1, 2, 3])));
+}
+
+#[test]
 fn an_empty_bucket_answers_to_no_tag() {
     assert!((1..4096).all(|tag| level_in(&SurpriseBucket::default(), tag).is_none()));
 }

@@ -190,9 +190,9 @@ impl Experiment {
     const STORY: usize = 1500;
 
     /// How the headline's score of the strangest attack grows, beside a run of the middle score.
-    pub(crate) fn story(&self) -> Result<Story, DataError> {
+    pub(crate) fn story(&self, seed: u64) -> Result<Story, DataError> {
         let learnt = self.learnt()?;
-        let table = Table::new(&learnt.model, HEADLINE_KIB, 1);
+        let table = Table::new(&learnt.model, HEADLINE_KIB, seed);
         let order = self.lane(|trace| Some(production::mean(&table.observe(trace))?.raw()))?;
         let mix = self.lane(|trace| Some(learnt.distance(trace)?.raw()))?;
         let scores = both("", &order, &mix)?;

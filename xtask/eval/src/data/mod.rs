@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, io};
 
-use experiment::Experiment;
 use random::Random;
 use sets::{Adfa, Lpr};
 use table::TableError;
@@ -124,7 +123,7 @@ fn run(request: &Request) -> Result<(), DataError> {
     for result in results.iter().filter(|result| !result.is_shuffle()) {
         write(&format!("roc-{}.svg", result.slug()), plot::roc(result))?;
     }
-    if let Some(story) = experiments.first().map(Experiment::story) {
+    if let Some(story) = experiments.first().map(|first| first.story(request.seed)) {
         write("evidence-of-one-attack.svg", plot::story(&story?))?;
     }
     Ok(())

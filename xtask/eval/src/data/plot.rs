@@ -87,7 +87,7 @@ impl Plot {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
              font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>"
         ));
-        plot.add(format_args!("<text x=\"{left}\" y=\"24\" font-size=\"14\">{title}</text>"));
+        plot.add(format_args!("<text x=\"{left}\" y=\"18\" font-size=\"14\">{title}</text>"));
         plot.add(format_args!(
             "<path d=\"M{left},{top}V{bottom}H{right}\" fill=\"none\" stroke=\"#888\"/>"
         ));
@@ -95,7 +95,7 @@ impl Plot {
         plot.add(format_args!(
             "<text x=\"{middle}\" y=\"470\" text-anchor=\"middle\">{below}</text>"
         ));
-        plot.add(format_args!("<text x=\"{left}\" y=\"36\" text-anchor=\"end\">{beside}</text>"));
+        plot.add(format_args!("<text x=\"8\" y=\"32\">{beside}</text>"));
         plot
     }
 

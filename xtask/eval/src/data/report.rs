@@ -68,7 +68,7 @@ fn rate(at: &AtRate) -> String {
 pub(crate) struct Pooled {
     n_shuffles: usize,
     auc: f64,
-    /// By nominal rate: detected and falsely alarmed, in percent.
+    /// By nominal rate: detected and falsely alarmed, in percent. Not a number where calibration is too short.
     at: Vec<(f64, f64)>,
 }
 
@@ -82,8 +82,9 @@ pub(crate) fn pooled(outcomes: &[Outcome]) -> BTreeMap<(&'static str, &'static s
             pooled.auc += figures.auc;
             pooled.at.resize(figures.at.len(), (0.0, 0.0));
             for (sum, at) in pooled.at.iter_mut().zip(&figures.at) {
-                sum.0 += at.detected.percent();
-                sum.1 += at.false_alarms.percent();
+                let too_short = if at.threshold.is_none() { f64::NAN } else { 0.0 };
+                sum.0 += at.detected.percent() + too_short;
+                sum.1 += at.false_alarms.percent() + too_short;
             }
         }
     }
@@ -105,7 +106,12 @@ pub(crate) fn pooled_text(pooled: &BTreeMap<(&'static str, &'static str), Pooled
         let at: Vec<String> = means
             .at
             .iter()
-            .map(|(detected, false_alarms)| format!("{detected:.1}, {false_alarms:.2}"))
+            .map(|(detected, false_alarms)| {
+                if detected.is_nan() {
+                    return "calibration too short".to_owned();
+                }
+                format!("{detected:.1}, {false_alarms:.2}")
+            })
             .collect();
         line(&mut text, format_args!("{set}: {method:<38} {:.3}  {}", means.auc, at.join("   ")));
     }

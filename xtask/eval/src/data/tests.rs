@@ -238,6 +238,23 @@ fn the_long_model_is_the_witten_bell_estimate_worked_out_by_hand() {
     assert!((long.score(&[1, 2]) - bits).abs() < 1e-12, "{}", long.score(&[1, 2]));
 }
 
+#[test]
+fn the_table_flags_as_novel_what_the_model_calls_novel() {
+    let train = vec![vec![1, 2, 3, 4, 5, 1, 2, 9, 4, 5]];
+    let (model, asked) = (model(&train), [1, 2, 3, 9, 7, 2, 3, 4, 5, 4, 3, 600]);
+    let mut trail = Trail::START;
+    let novel = |number: &&u32| {
+        let call = Call::numbered(**number);
+        let novel = model.is_novel(trail, call);
+        trail.push(call);
+        novel
+    };
+    let expected = asked.iter().filter(novel).count();
+    let flagged: u32 =
+        Table::new(&model, 64, 1).observe(&asked).iter().map(|second| second.novel).sum();
+    assert_eq!((expected, flagged), (7, 7));
+}
+
 fn traces() -> impl Strategy<Value = Vec<Vec<u32>>> {
     prop::collection::vec(prop::collection::vec(0_u32..40, 1..200), 1..8)
 }
@@ -286,6 +303,14 @@ proptest! {
         let counted = table.packed.collided + table.packed.no_room;
         prop_assert!(n_differ <= counted as usize, "{n_differ} differ, {counted} are counted");
         prop_assert_eq!(all.len(), (counted + table.packed.stored) as usize);
+    }
+
+    #[test]
+    fn what_was_learned_is_never_flagged_as_novel_while_there_is_room(traces in traces(), seed: u64) {
+        let table = Table::new(&model(&traces), 64, seed);
+        let flags = |trace: &Vec<u32>| table.observe(trace).iter().map(|second| second.novel).sum::<u32>();
+        let lost = table.packed.collided + table.packed.no_room + table.packed_two.no_room;
+        prop_assert!(0 < lost || traces.iter().all(|trace| flags(trace) == 0));
     }
 
     #[test]
