@@ -1,6 +1,9 @@
 //! Reads kernel structures at offsets that are constants by the time the verifier looks.
 
-use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::bpf_get_current_task_btf};
+use aya_ebpf::helpers::{
+    bpf_probe_read_kernel,
+    generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+};
 use picket_abi::{Lost, Offsets};
 
 /// Filled from the running kernel's BTF before the load; frozen then, so that each offset is a constant to the verifier.
@@ -54,6 +57,14 @@ impl Object {
             .map_err(|_| Lost::ReadFailed)
     }
 
+    /// A checked copy of some words of a structure, for fields that are looked at together: the helper's call costs more than
+    /// the bytes.
+    #[inline(always)]
+    pub fn window<const WORDS: usize>(self, start: u32) -> Result<Window<WORDS>, Lost> {
+        let start = start & !7;
+        Ok(Window { object: self, start, words: self.read(start)? })
+    }
+
     /// Follows a pointer field by a checked copy; the result has no type.
     #[inline(always)]
     pub fn read_pointer(self, offset: u32) -> Result<Self, Lost> {
@@ -64,6 +75,34 @@ impl Object {
     #[inline(always)]
     pub fn address(self) -> u64 {
         self.0 as u64
+    }
+}
+
+/// A few words of a kernel structure.
+pub struct Window<const WORDS: usize> {
+    object: Object,
+    start: u32,
+    words: [u64; WORDS],
+}
+
+impl<const WORDS: usize> Window<WORDS> {
+    /// A field: from the copy, or by itself where this kernel has it elsewhere. Offsets are constants by the time the verifier
+    /// looks, so it drops one of the two ways.
+    #[inline(always)]
+    pub fn field<T: Copy>(&self, offset: u32) -> Result<T, Lost> {
+        let within = offset.wrapping_sub(self.start) as usize;
+        if size_of_val(&self.words) - size_of::<T>() < within {
+            return self.object.read(offset);
+        }
+        // SAFETY: inside the words, as was just compared.
+        let field = unsafe { self.words.as_ptr().cast::<u8>().add(within) };
+        // SAFETY: as above. Volatile, so that the copy is made and stays where it can be indexed.
+        Ok(unsafe { core::ptr::read_volatile(field.cast::<T>()) })
+    }
+
+    #[inline(always)]
+    pub fn pointer(&self, offset: u32) -> Result<Object, Lost> {
+        self.field::<*const u8>(offset).map(Object)
     }
 }
 
@@ -78,4 +117,12 @@ pub fn cgroup_of(task: Object) -> u64 {
 #[inline(always)]
 pub fn id_of_cgroup(cgroup: Object) -> u64 {
     cgroup.follow(offset!(cgroup_kn)).load(offset!(kernfs_id))
+}
+
+/// Number of the system call that the current task is in. Without a meaning while it is in none.
+#[inline(always)]
+pub fn current_call() -> u64 {
+    // SAFETY: the current task, as the helper wants it; the registers of its entry are always there.
+    let registers = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) };
+    Object(registers as *const u8).load(offset!(regs_orig_ax))
 }

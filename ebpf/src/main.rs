@@ -11,15 +11,21 @@
     reason = "the bpf target has no atomic read-modify-write in core::sync"
 )]
 
+mod arguments;
 mod bounds;
 mod count;
+mod deed;
 mod file;
+mod file_operation;
 mod hooks;
 mod kernel;
 mod network;
 mod output;
 mod path;
+mod peer;
+mod reach;
 mod scope;
+mod uring;
 
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

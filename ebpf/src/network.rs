@@ -26,7 +26,8 @@ use crate::{
 #[map]
 static NET_RULES: Array<[NetRule; MAX_NET_RULES]> = Array::with_max_entries(64 * RULE_BANKS, 0);
 
-/// Destinations shown in this epoch. Value: unused. Writer and reader: the socket hooks.
+/// Destinations shown in this epoch, those that were refused apart from the others. Value: unused, because an entry may be
+/// another one's by the time its value is read. Writer and reader: the socket hooks.
 #[map]
 static SEEN_DESTINATIONS: LruHashMap<DestinationKey, u8> = LruHashMap::with_max_entries(16_384, 0);
 
@@ -103,12 +104,43 @@ const REFUSE: u64 = 0;
 pub fn judge(operation: u16, address: Address) -> i32 {
     let hook = hook_of(operation);
     let Some(scope) = scope::current() else { return 1 };
+    // The epoch before the rules: picket writes the rules first, so what is answered in an epoch is answered by its rules or
+    // by newer ones.
+    // SAFETY: a field of a live map element. Volatile, here and in `is_declared`, for the order.
+    let epoch = unsafe { core::ptr::read_volatile(&raw const scope.settings.epoch) };
+    let mut key = DestinationKey {
+        slot: scope.slot,
+        epoch,
+        address: address.words,
+        port: address.port,
+        protocol: address.protocol,
+        operation,
+        refused: 0,
+    };
+    let answer = if SEEN_DESTINATIONS.get_ptr(key).is_some() {
+        count::seen_preemptible(&scope, hook);
+        ALLOW
+    } else {
+        answer_new(&scope, hook, operation, &address, &mut key)
+    };
+    // VERIFIER(6.18): "R0 should have been in [0, 1]" — a value that went through the stack is a byte to the verifier.
+    bounds::below::<2>(answer) as i32
+}
+
+#[inline(always)]
+fn answer_new(
+    scope: &Scope,
+    hook: u16,
+    operation: u16,
+    address: &Address,
+    key: &mut DestinationKey,
+) -> u64 {
     let refusing =
         if operation == operation::BIND { SLOT_REFUSE_LISTEN } else { SLOT_REFUSE_NETWORK };
-    let refused = scope.settings.flags & refusing != 0 && !is_declared(&scope, operation, &address);
-    count::account(&scope, hook, || report(&scope, hook, operation, address, refused));
-    // VERIFIER(6.18): "R0 should have been in [0, 1]" — a bool that went through the stack is a byte to the verifier.
-    bounds::below::<2>(if refused { REFUSE } else { ALLOW }) as i32
+    let refused = scope.settings.flags & refusing != 0 && !is_declared(scope, operation, address);
+    key.refused = u16::from(refused);
+    count::account(scope, hook, || report(scope, hook, operation, address, refused, key));
+    if refused { REFUSE } else { ALLOW }
 }
 
 #[inline(always)]
@@ -116,19 +148,11 @@ fn report(
     scope: &Scope,
     hook: u16,
     operation: u16,
-    address: Address,
+    address: &Address,
     refused: bool,
+    key: &DestinationKey,
 ) -> Result<Done, Lost> {
-    let key = DestinationKey {
-        slot: scope.slot,
-        epoch: scope.settings.epoch,
-        address: address.words,
-        port: address.port,
-        protocol: address.protocol,
-        operation,
-        reserved: 0,
-    };
-    if SEEN_DESTINATIONS.get_ptr(key).is_some() {
+    if refused && SEEN_DESTINATIONS.get_ptr(key).is_some() {
         return Ok(Done::Aggregated);
     }
     let (ring, flags) = if refused { (Ring::Verdicts, flag::REFUSED) } else { (Ring::Events, 0) };
@@ -158,14 +182,18 @@ fn is_declared(scope: &Scope, operation: u16, address: &Address) -> bool {
     }
     let wanted =
         if operation == operation::BIND { rule_operation::LISTEN } else { rule_operation::CONNECT };
-    let bank = scope.settings.bank & (RULE_BANKS - 1);
+    // SAFETY: as for the epoch in `judge`.
+    let bank = unsafe { core::ptr::read_volatile(&raw const scope.settings.bank) };
+    let bank = bank & (RULE_BANKS - 1);
+    // SAFETY: as above.
+    let count = unsafe { core::ptr::read_volatile(&raw const scope.settings.rules) };
     let Some(rules) = NET_RULES.get(scope.slot * RULE_BANKS + bank) else {
         count::lost(Lost::Impossible);
         return false;
     };
     let mut index = 0;
     while index < MAX_NET_RULES {
-        if scope.settings.rules <= index as u32 {
+        if count <= index as u32 {
             return false;
         }
         if covers(&rules[index], wanted, address) {

@@ -4,7 +4,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap},
 };
-use picket_abi::{Member, SLOT_STARTING, SYSCALL_WORDS, Slot, TaskOf};
+use picket_abi::{Member, SLOT_STARTING, SYSCALL_WORDS, Shelf, Slot, TaskOf, WAYS, shelf};
 
 use crate::kernel::{self, Object};
 
@@ -12,8 +12,17 @@ use crate::kernel::{self, Object};
 #[map]
 static SLOTS: Array<Slot> = Array::with_max_entries(64, 0);
 
-/// Cgroups that belong to a sandbox. Key: v2 cgroup id. Value: slot and generation.
-/// Writer: picket (top cgroups), `cgroup_mkdir` (descendants), `cgroup_rmdir`. Reader: every probe.
+/// Binary logarithm of the places in [`SHELVES`]. Written before the load, like the offsets.
+#[unsafe(no_mangle)]
+static SHELF_BITS: u32 = 10;
+
+/// Members at the place that their id gives. Key: [`shelf`] for picket's, the next for the kernel programs'. Value: up to two.
+/// Writer: picket (what it admits), `cgroup_mkdir` and `cgroup_rmdir` (descendants). Reader: every probe.
+#[map]
+static SHELVES: Array<Shelf> = Array::with_max_entries(2 << 10, 0);
+
+/// All cgroups that belong to a sandbox. Key: v2 cgroup id. Value: slot and generation.
+/// Writer: picket (what it admits), `cgroup_mkdir` (descendants), `cgroup_rmdir`. Reader: probes, where a shelf was full.
 #[map]
 static MEMBERS: HashMap<u64, Member> = HashMap::with_max_entries(1024, 0);
 
@@ -70,13 +79,70 @@ pub fn of_task(task: Object) -> Option<Scope> {
     of_cgroup(kernel::cgroup_of(task))
 }
 
-/// The sandbox of a cgroup.
+/// The sandbox of a cgroup. No helper is called: a look at a hash table costs three times as much as the whole way here.
 #[inline(always)]
 pub fn of_cgroup(cgroup: u64) -> Option<Scope> {
+    let place = place_of(cgroup);
+    let (ours, theirs) = (SHELVES.get_ptr(place)?, SHELVES.get_ptr(place | 1)?);
+    if let Some(member) = on_shelf(ours, cgroup) {
+        return of_slot(member.slot, member.generation);
+    }
+    // SAFETY: an element of an array map; only the address of a field is formed.
+    let all_of_ours_fit = is_zero(unsafe { &raw const (*ours).spilled });
+    if all_of_ours_fit {
+        if let Some(member) = on_shelf(theirs, cgroup) {
+            return of_slot(member.slot, member.generation);
+        }
+        // SAFETY: as above.
+        if is_zero(unsafe { &raw const (*theirs).spilled }) {
+            return None;
+        }
+    }
     // SAFETY: a member that is being removed may be read as another member; the generation check below and the
     // cgroup's own end make that the same as being a moment earlier or later.
     let member = unsafe { MEMBERS.get(cgroup) }?;
     of_slot(member.slot, member.generation)
+}
+
+#[inline(always)]
+fn place_of(cgroup: u64) -> u32 {
+    // SAFETY: a static of this object; volatile so that the value from before the load is not folded in.
+    shelf(cgroup, unsafe { core::ptr::read_volatile(&raw const SHELF_BITS) })
+}
+
+#[inline(always)]
+fn is_zero(word: *const u32) -> bool {
+    // SAFETY: callers pass a field of a map element. Volatile: its writer is another CPU.
+    unsafe { core::ptr::read_volatile(word) == 0 }
+}
+
+/// Whose the cgroup is, if it lies on this shelf.
+#[inline(always)]
+fn on_shelf(shelf: *const Shelf, cgroup: u64) -> Option<Member> {
+    let mut way = 0;
+    while way < WAYS {
+        let (id, member) = way_of(shelf.cast_mut(), way);
+        // SAFETY: a word of a map element. Volatile: its writer is another CPU.
+        if unsafe { core::ptr::read_volatile(id) } == cgroup {
+            // SAFETY: as above; what is half written has no generation yet, or none any more.
+            return Some(unsafe { core::ptr::read_volatile(member) });
+        }
+        way += 1;
+    }
+    None
+}
+
+/// Where a way has its cgroup and its member.
+#[inline(always)]
+fn way_of(shelf: *mut Shelf, way: usize) -> (*mut u64, *mut Member) {
+    // SAFETY: an element of an array map; only the address of a field is formed.
+    let ids = unsafe { (&raw mut (*shelf).cgroups).cast::<u64>() };
+    // SAFETY: as above.
+    let members = unsafe { (&raw mut (*shelf).members).cast::<Member>() };
+    // SAFETY: callers count below WAYS.
+    let id = unsafe { ids.add(way) };
+    // SAFETY: as above.
+    (id, unsafe { members.add(way) })
 }
 
 /// The sandbox in a slot, if it is still that one.
@@ -87,17 +153,62 @@ pub fn of_slot(slot: u32, generation: u32) -> Option<Scope> {
 }
 
 /// A new cgroup below a watched one is watched too. `Err` when the table is full.
+///
+/// The kernel makes and removes cgroups one at a time (`cgroup_mutex`), so the second shelf has one writer at a time.
 #[inline(always)]
 pub fn adopt_cgroup(cgroup: u64, scope: &Scope) -> Result<(), i32> {
     let member = Member { slot: scope.slot, generation: scope.generation() };
-    MEMBERS.insert(cgroup, member, 0)
+    MEMBERS.insert(cgroup, member, 0)?;
+    if let Some(shelf) = SHELVES.get_ptr_mut(place_of(cgroup) | 1)
+        && !put(shelf, cgroup, member)
+    {
+        // It stays so when the way is free again: all that it costs is a look at the table.
+        // SAFETY: an element of an array map; only the address of a field is formed.
+        let spilled = unsafe { &raw mut (*shelf).spilled };
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(spilled, 1) };
+    }
+    Ok(())
 }
 
-/// A cgroup is gone.
+/// False when no way is free.
+#[inline(always)]
+fn put(shelf: *mut Shelf, cgroup: u64, member: Member) -> bool {
+    let mut way = 0;
+    while way < WAYS {
+        let (id, owner) = way_of(shelf, way);
+        // SAFETY: a word of a map element.
+        if unsafe { core::ptr::read_volatile(id) } == 0 {
+            // The owner first: who finds the cgroup finds him.
+            // SAFETY: as above.
+            unsafe { core::ptr::write_volatile(owner, member) };
+            // SAFETY: as above.
+            unsafe { core::ptr::write_volatile(id, cgroup) };
+            return true;
+        }
+        way += 1;
+    }
+    false
+}
+
+/// A cgroup is gone. What picket put on its own shelf it takes from there itself.
 #[inline(always)]
 pub fn forget_cgroup(cgroup: u64) {
     // Not found is the usual case: most cgroups of a host are not watched.
     let _ = MEMBERS.remove(cgroup);
+    let Some(shelf) = SHELVES.get_ptr_mut(place_of(cgroup) | 1) else { return };
+    let mut way = 0;
+    while way < WAYS {
+        let (id, owner) = way_of(shelf, way);
+        // SAFETY: a word of a map element.
+        if unsafe { core::ptr::read_volatile(id) } == cgroup {
+            // SAFETY: as above.
+            unsafe { core::ptr::write_volatile(id, 0) };
+            // SAFETY: as above.
+            unsafe { core::ptr::write_volatile(owner, Member { slot: 0, generation: 0 }) };
+        }
+        way += 1;
+    }
 }
 
 /// Where a task was seen last.

@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod api;
+mod arguments;
 pub mod cli;
 pub mod clock;
 pub mod config;

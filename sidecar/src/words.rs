@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use picket_engine::{
-    AccessSet, Declared, Deed, Departure, Fact, Finding, NetworkOperation, ObservedPath,
-    SyscallAbi, Unresolved,
+    AccessSet, Arguments, Declared, Deed, Departure, Fact, FileOperation, Finding, MemoryUse,
+    NetworkOperation, ObservedPath, Reach, SyscallAbi, Unresolved, Whose,
 };
 
-use crate::manifest::syscalls;
+use crate::{arguments, manifest::syscalls};
 
 /// Says that something failed, to standard error.
 pub(crate) fn error(message: &str) {
@@ -43,7 +43,7 @@ fn deed(deed: &Deed) -> String {
 /// A fact as a sentence without subject.
 pub(crate) fn fact(fact: &Fact) -> String {
     match fact {
-        Fact::Syscall { number, abi } => syscall(*number, *abi),
+        Fact::Syscall { number, abi, arguments: given } => syscall(*number, *abi, given),
         Fact::Open { path, access, .. } => format!("{} {}", verb(*access), path_text(path)),
         Fact::Exec { path, script: Some(script), .. } => {
             format!("executed the script {} with {}", text(script), path_text(path))
@@ -66,6 +66,21 @@ pub(crate) fn fact(fact: &Fact) -> String {
             let refusal = if *refused { ", refused by the kernel" } else { "" };
             format!("{what} {address} ({}{refusal})", protocol_name(*protocol))
         }
+        Fact::Socket { family, socket_type, protocol, refused } => {
+            let refusal = if *refused { ", refused by the kernel" } else { "" };
+            let socket = arguments::socket(*family, *socket_type, *protocol);
+            format!("asked for a socket ({socket}){refusal}")
+        }
+        Fact::Memory { how } => match how {
+            MemoryUse::Mapped => "mapped executable memory of its own",
+            MemoryUse::Changed => "made memory executable",
+            MemoryUse::Attached => "attached shared memory for execution",
+        }
+        .to_owned(),
+        Fact::Mapped { path, .. } => format!("mapped {} for execution", path_text(path)),
+        Fact::Namespaces { flags } => {
+            format!("asked for namespaces of its own ({})", arguments::namespaces(*flags))
+        }
         Fact::Fork { child_tgid, child_tid } if child_tgid == child_tid => {
             format!("created process {child_tgid}")
         }
@@ -76,17 +91,80 @@ pub(crate) fn fact(fact: &Fact) -> String {
             format!("created a task outside, in cgroup {cgroup}")
         }
         Fact::Entered {} => "came in from outside".to_owned(),
+        Fact::FileOperation { operation: FileOperation::Receive, path, access, .. } => {
+            format!("received {}, {}", path_text(path), verb(*access))
+        }
+        Fact::FileOperation { operation, path, .. } => {
+            format!("{} {}", done(*operation), path_text(path))
+        }
+        Fact::Reach { how, whose, process, number } => {
+            let whom = match whose {
+                Whose::Outside => format!("process {process} outside the sandbox"),
+                Whose::Sandbox => format!("process {process} of another sandbox"),
+                Whose::Picket => format!("Picket itself (process {process})"),
+            };
+            match how {
+                Reach::Signal => format!("sent signal {number} to {whom}"),
+                Reach::Probe => format!("asked by signal 0 for {whom}"),
+                Reach::Inspect => format!("looked into {whom}"),
+                Reach::Attach => format!("took hold of {whom}"),
+            }
+        }
+        Fact::Peer { operation, whose, name } => {
+            let what = if *operation == NetworkOperation::Connect { "connected" } else { "sent" };
+            let whose = match whose {
+                Whose::Outside => "somebody outside the sandbox",
+                Whose::Sandbox => "another sandbox",
+                Whose::Picket => "Picket itself",
+            };
+            match name.as_slice() {
+                [] => format!("{what} to a nameless Unix socket of {whose}"),
+                name => format!("{what} to the Unix socket @{} of {whose}", text(name)),
+            }
+        }
+        Fact::Denied { number, abi, arguments: registers, .. } => {
+            let given = arguments::numbers(*number, *abi, registers);
+            format!("was refused {}", call(*number, *abi, &given))
+        }
     }
 }
 
-fn syscall(number: u32, abi: SyscallAbi) -> String {
+fn done(operation: FileOperation) -> &'static str {
+    match operation {
+        FileOperation::Unlink => "removed",
+        FileOperation::Rmdir => "removed the directory",
+        FileOperation::Mkdir => "made the directory",
+        FileOperation::Mknod => "created",
+        FileOperation::Symlink => "made the symbolic link",
+        FileOperation::Link => "gave another name to",
+        FileOperation::LinkTo => "made another file's name",
+        FileOperation::Rename => "renamed",
+        FileOperation::RenameTo => "renamed a file to",
+        FileOperation::Truncate => "cut",
+        FileOperation::Chmod => "changed the permissions of",
+        FileOperation::Chown => "changed the owner of",
+        FileOperation::Receive => "received",
+        FileOperation::ConnectUnix => "connected to another's socket",
+        FileOperation::SendUnix => "sent to another's socket",
+    }
+}
+
+fn syscall(number: u32, abi: SyscallAbi, given: &Arguments) -> String {
+    let verb = if abi == SyscallAbi::Native { "called" } else { "made" };
+    format!("{verb} {}", call(number, abi, given))
+}
+
+fn call(number: u32, abi: SyscallAbi, given: &Arguments) -> String {
     match abi {
         SyscallAbi::Native => match syscalls::name(number) {
-            Some(name) => format!("called {name}"),
-            None => format!("called the unknown system call {number}"),
+            Some(name) => match arguments::text(number, abi, given) {
+                Some(given) => format!("{name}({given})"),
+                None => name.to_owned(),
+            },
+            None => format!("the unknown system call {number}"),
         },
-        SyscallAbi::Ia32 => format!("made the 32-bit system call {number}"),
-        SyscallAbi::X32 => format!("made the x32 system call {}", number & !0x4000_0000),
+        SyscallAbi::Ia32 => format!("the 32-bit system call {number}"),
+        SyscallAbi::X32 => format!("the x32 system call {}", number & !0x4000_0000),
     }
 }
 
@@ -154,6 +232,7 @@ fn declared(declared: &Declared) -> String {
         }
         Declared::Protected => "the file is protected, whatever it is called".to_owned(),
         Declared::Processes { limit, alive } => format!("declared: {limit} processes, now {alive}"),
+        Declared::OtherArguments => "the call is declared, but not for these arguments".to_owned(),
         Declared::Launcher => "only what a launcher needs, until the entry point runs".to_owned(),
     }
 }

@@ -92,7 +92,7 @@ pub(crate) fn bad_manifests() -> Vec<(&'static str, Vec<u8>)> {
         ("host bits", "network: { connect: [{ to: 10.1.2.3/8, port: 80 }] }\n"),
         ("unknown call", "syscalls: { allow: [opne] }\n"),
         ("relative path", "files: { read: [data] }\n"),
-        ("confinement that is not built", "confinement: strict\n"),
+        ("strict and only observed", "mode: observe\nconfinement: strict\n"),
         ("escape only told", "actions: { escape: alert }\n"),
         ("protected and granted", "files: { read: [/a/key], protect: [/a/key] }\n"),
     ];

@@ -98,7 +98,7 @@ fn making_a_user_namespace_is_contained() {
     let plugin = Plugin::new().may_run("path: /usr/bin/unshare").may_run("path: /usr/bin/true");
     let ended = plugin.run(&format!("unshare -U true; {LINGER}"));
     ended.assert_contained("danger", "dangerous_syscall");
-    assert_eq!(ended.of("finding")[0]["deed"], "called unshare", "{ended:?}");
+    assert_eq!(ended.of("finding")[0]["deed"], "called unshare(CLONE_NEWUSER)", "{ended:?}");
 }
 
 #[test]

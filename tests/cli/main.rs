@@ -45,6 +45,9 @@ mod plugin;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+#[path = "../kernel/programs.rs"]
+mod programs;
+#[cfg(test)]
 mod prometheus;
 #[cfg(test)]
 mod record;
@@ -58,6 +61,8 @@ mod shells;
 mod signals;
 #[cfg(test)]
 mod sink;
+#[cfg(test)]
+mod strict;
 #[cfg(test)]
 mod suggest;
 #[cfg(test)]

@@ -77,8 +77,16 @@ fn an_impossible_pattern_is_refused() {
 }
 
 #[test]
-fn confinement_that_is_not_built_is_refused_and_not_weakened() {
-    check_line("confinement: strict", 14, "standard");
+fn strict_confinement_of_what_is_only_observed_is_refused() {
+    let plugin = Plugin::new();
+    for mode in ["observe", "shadow"] {
+        let manifest = format!("{}mode: {mode}\nconfinement: strict\n", plugin.manifest());
+        let number = manifest.lines().count();
+        check(&plugin, manifest.as_bytes(), &format!("{number}:14"), "write `mode: enforce`");
+    }
+    check_line("confinement: strickt", 14, "did you mean `strict`?");
+    let line = "actions: { denied: kill, denied_repeatedly: alert }";
+    check_line(line, 45, "more mildly than the first");
 }
 
 #[test]

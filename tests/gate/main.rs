@@ -19,3 +19,5 @@ mod prepare;
 mod refusal;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod strict;

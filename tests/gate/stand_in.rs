@@ -8,6 +8,7 @@
 //! `picket-stand-in identity` says who and where it is.
 //! `picket-stand-in wait` waits until its standard input ends.
 //! `picket-stand-in visit ADDRESS` connects there.
+//! `picket-stand-in call NUMBER…` makes these system calls and says what came of each.
 #![expect(unsafe_code, reason = "an intruder uses system calls that std does not have")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is how it reports")]
 #![expect(
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{CString, OsString, c_long};
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::parent_id;
@@ -42,6 +43,7 @@ fn main() {
         Some("identity") => identify(),
         Some("wait") => wait_for_ever(),
         Some("visit") => visit(&rest),
+        Some("call") => make_calls(&rest),
         _ => panic!("no such role: {role:?}"),
     }
 }
@@ -89,6 +91,23 @@ fn wait_for_ever() {
 fn visit(arguments: &[OsString]) {
     let address = arguments.first().and_then(|text| text.to_str()).expect("an address");
     TcpStream::connect(address).unwrap();
+}
+
+/// Each with six arguments; what came of it is its error number.
+fn make_calls(numbers: &[OsString]) {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGUSR1, nothing as *const () as libc::sighandler_t) };
+    for number in numbers {
+        let number: c_long = number.to_str().and_then(|text| text.parse().ok()).expect("a number");
+        // As wide as a register: of a narrower last one the rest would be what is on the stack.
+        let [a, b, c, d, e, f] = [11_u64, 12, 13, 14, 15, 16];
+        // SAFETY: small numbers; no call that a test makes takes one of them for a pointer.
+        let outcome = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+        let error = if outcome < 0 { io::Error::last_os_error().raw_os_error() } else { None };
+        print!("{} ", error.unwrap_or(0));
+        io::stdout().flush().unwrap();
+    }
 }
 
 /// Who this plugin is, as far as it can tell.

@@ -62,7 +62,9 @@ fn a_field_that_is_not_where_it_is_said_to_be_is_found_before_anything_starts() 
         let mut lie = sound.clone();
         assert_eq!(swap(&mut lie, structure, one, other), 1, "{structure} with {one} and {other}");
         let (code, words) = run_with(&lie);
-        if code != PICKET_FAILED || !words.contains("self-test") {
+        // Where the lie changes a type the verifier finds it; the self-test finds the others.
+        let found = words.contains("self-test") || words.contains("the kernel refuses the program");
+        if code != PICKET_FAILED || !found {
             unseen.push(format!("{one} for {other}: exit code {code}, {words}"));
         }
     }

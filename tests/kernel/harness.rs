@@ -13,7 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use picket::probe::{
-    HookCounts, Losses, NetworkGuard, Probe, Rings, Settings, Slots, TierReport, canary::Proof,
+    HookCounts, Losses, NetworkGuard, Probe, Rings, Settings, Slots, Tier, TierReport,
+    canary::Proof,
 };
 use picket::supervisor::{CgroupRoot, Sandbox};
 use picket::{clock, decode, session};
@@ -219,6 +220,25 @@ fn difference(now: &HookCounts, then: &HookCounts) -> Counts {
         dropped: now.counts.dropped - then.counts.dropped,
         error: now.counts.error - then.counts.error,
     }
+}
+
+/// Whether the kernel side sees objects (`lsm`) or what the calls return (`trace`).
+pub(crate) fn sees_objects() -> bool {
+    eye().tier.tier == Tier::Lsm
+}
+
+/// Whether opens by io_uring are seen: not in the tier `trace` of older kernels.
+pub(crate) fn sees_rings() -> bool {
+    eye().probe().sees_opens_by_ring()
+}
+
+/// What a tier does not see is no accident: the documentation says so in these words.
+#[track_caller]
+pub(crate) fn says_it_is_not_seen(words: &str) {
+    const KERNELS: &str = include_str!("../../docs/kernels.md");
+    let text = KERNELS.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, unseen) = text.split_once("## What is not seen").unwrap();
+    assert!(unseen.contains(words), "docs/kernels.md does not say: {words}");
 }
 
 /// Default deny, only watched: nothing is refused in the kernel.

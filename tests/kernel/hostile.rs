@@ -1,12 +1,18 @@
 //! What else a plugin may try: objects of the kernel's, a burst of processes, clocks, another sentry's gaps.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 use picket::clock;
-use picket_engine::NetworkOperation::{Connect, Send};
+use picket_engine::{
+    Fact,
+    NetworkOperation::{Connect, Send},
+};
 use serde_json::json;
 
 use super::harness::watched;
+use super::place::Place;
 use super::raw;
 use super::seen::{TCP, UDP, used};
 
@@ -68,4 +74,51 @@ fn d16_what_passes_landlocks_network_rules_is_reported() {
     let fast = (passed == json!(true)).then(|| used(Connect, TCP, to));
     let expected: Vec<_> = fast.into_iter().chain([used(Send, UDP, datagrams_to)]).collect();
     assert_eq!(seen.network(), expected);
+}
+
+#[test]
+fn f10_a_process_number_that_is_used_again_is_another_process() {
+    let (number, seen) = watched().tell(|| {
+        let number = raw::clone_process(0, None).unwrap();
+        assert_eq!(raw::clone_with_number(number).unwrap(), number);
+        json!(number)
+    });
+    let ended = seen.records.iter().filter(|record| {
+        matches!(record.fact, Fact::Exit { .. }) && json!(record.process.tgid) == number
+    });
+    let starts: BTreeSet<_> = ended.map(|record| record.process.start).collect();
+    assert_eq!(starts.len(), 2, "{:?}", seen.exits());
+}
+
+#[test]
+fn a11_questions_about_files_are_reported_by_their_calls_and_are_no_opens() {
+    let place = Place::new();
+    let file = place.file("data");
+    let seen = watched().act(|| {
+        fs::metadata(&file).unwrap();
+        fs::metadata(place.join("nothing")).unwrap_err();
+        assert!(!place.join("nothing").exists());
+    });
+    assert_eq!(seen.times(libc::SYS_statx), 1);
+    assert_eq!(seen.paths(), []);
+}
+
+#[test]
+fn b3_each_try_to_open_performance_events_is_reported() {
+    let seen = watched().act(|| {
+        (0..3).for_each(|_| drop(raw::call(libc::SYS_perf_event_open, 0, 0).unwrap_err()));
+    });
+    assert_eq!(seen.times(libc::SYS_perf_event_open), 3);
+}
+
+#[test]
+fn b4_shared_memory_queues_and_keys_of_the_system_are_reported_by_their_calls() {
+    let calls = [libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semget, libc::SYS_keyctl];
+    let seen = watched().act(|| {
+        // Numbers that make nothing: the key nobody has, and an operation there is not.
+        for call in calls {
+            drop(raw::call(call, 0x7ead_beef, 0).unwrap_err());
+        }
+    });
+    assert_eq!(calls.map(|call| seen.times(call)), [1; 4]);
 }

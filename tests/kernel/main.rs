@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod actor;
 #[cfg(test)]
+mod arguments;
+#[cfg(test)]
 mod conservation;
 #[cfg(test)]
 mod contain;
@@ -24,6 +26,8 @@ mod kernel_says;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod novelty;
@@ -32,7 +36,11 @@ mod offsets;
 #[cfg(test)]
 mod opens;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod peers;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
@@ -48,4 +56,14 @@ mod scope;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod shelves;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod syscalls;
+#[cfg(test)]
+mod uring;
+#[cfg(test)]
+mod verdict;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use picket::decode::Decoded;
 use picket_abi::Counts;
 use picket_engine::{
-    AccessSet, Departure, Fact, FileId, NetworkOperation, ObservedPath, Process, SyscallAbi,
-    Unresolved,
+    AccessSet, Arrival, Capability, Departure, Effect, Engine, Fact, FileId, FileOperation, Input,
+    KernelTime, Mode, NetworkOperation, ObservedPath, Policy, Process, Reach, Reason, Settings,
+    SyscallAbi, Unresolved, Whose,
 };
 
 /// Every record about a sandbox, in order, and the counters behind them.
@@ -73,7 +74,7 @@ impl Seen {
             && submitted == u64::try_from(self.records.len()).unwrap()
     }
 
-    fn facts<T>(&self, of: impl Fn(&Decoded) -> Option<T>) -> Vec<T> {
+    pub(crate) fn facts<T>(&self, of: impl Fn(&Decoded) -> Option<T>) -> Vec<T> {
         self.records.iter().filter_map(of).collect()
     }
 
@@ -126,7 +127,7 @@ impl Seen {
     /// (calling convention, number), in order.
     pub(crate) fn syscalls(&self) -> Vec<(SyscallAbi, u32)> {
         self.facts(|record| match record.fact {
-            Fact::Syscall { number, abi } => Some((abi, number)),
+            Fact::Syscall { number, abi, .. } => Some((abi, number)),
             _ => None,
         })
     }
@@ -161,6 +162,57 @@ impl Seen {
         })
     }
 
+    /// (what, of which name, the inode that stands there), in order.
+    pub(crate) fn operations(&self) -> Vec<(FileOperation, Result<PathBuf, Unresolved>, u64)> {
+        self.facts(|record| match &record.fact {
+            Fact::FileOperation { operation, path, file, .. } => {
+                Some((*operation, shown(path), file.inode))
+            }
+            _ => None,
+        })
+    }
+
+    /// (how, whose, process, number) of processes outside that were reached for.
+    pub(crate) fn reaches(&self) -> Vec<(Reach, Whose, u32, u32)> {
+        self.facts(|record| match record.fact {
+            Fact::Reach { how, whose, process, number } => Some((how, whose, process, number)),
+            _ => None,
+        })
+    }
+
+    /// (how, whose, name) of Unix sockets without a file.
+    pub(crate) fn peers(&self) -> Vec<(NetworkOperation, Whose, String)> {
+        self.facts(|record| match &record.fact {
+            Fact::Peer { operation, whose, name } => {
+                Some((*operation, *whose, String::from_utf8_lossy(name).into()))
+            }
+            _ => None,
+        })
+    }
+
+    /// What Picket finds in it by this policy, calls and comings apart: those are what the harness does, too.
+    pub(crate) fn verdicts(&self, policy: &Policy) -> Vec<(Capability, Reason)> {
+        let policy = Policy { mode: Mode::Observe, ..policy.clone() };
+        let mut engine = Engine::new(Settings::STANDARD);
+        let mut effects = Vec::new();
+        let first = self.records.first().expect("something was seen");
+        let arrival = Arrival::Running { processes: Vec::new() };
+        let (sandbox, at) = (first.sandbox, KernelTime::BOOT);
+        engine.handle(Input::Register { sandbox, policy, arrival, at }, &mut effects);
+        for record in &self.records {
+            if matches!(record.fact, Fact::Syscall { .. } | Fact::Entered {} | Fact::Fork { .. }) {
+                continue;
+            }
+            let (order, process, fact) = (record.order, record.process, record.fact.clone());
+            engine.handle(Input::Event { sandbox, order, process, fact }, &mut effects);
+        }
+        let findings = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Finding(finding) => Some((finding.capability, finding.reason)),
+            _ => None,
+        });
+        findings.collect()
+    }
+
     /// Processes that came in from outside.
     pub(crate) fn arrivals(&self) -> Vec<u32> {
         self.facts(|record| matches!(record.fact, Fact::Entered {}).then_some(record.process.tgid))
@@ -168,7 +220,7 @@ impl Seen {
 }
 
 /// Tests compare what the engine's types would not print.
-fn shown(path: &ObservedPath) -> Result<PathBuf, Unresolved> {
+pub(crate) fn shown(path: &ObservedPath) -> Result<PathBuf, Unresolved> {
     match path {
         ObservedPath::Resolved(bytes) => Ok(PathBuf::from(OsString::from_vec(bytes.clone()))),
         ObservedPath::Unresolved(why) => Err(*why),

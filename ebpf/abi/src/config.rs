@@ -23,6 +23,9 @@ pub const SLOT_REFUSE_LISTEN: u32 = 2;
 /// count as shown by the plugin.
 pub const SLOT_STARTING: u32 = 4;
 
+/// Slot flag: executable memory of its own is declared.
+pub const SLOT_EXECUTABLE_MEMORY: u32 = 0x100;
+
 /// One watched sandbox, at its index in `SLOTS`. Writer: picket. Reader: every probe.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub const SLOT_STARTING: u32 = 4;
 pub struct Slot {
     /// Which sandbox of this slot's history; 0 means the slot is free.
     pub generation: u32,
-    /// [`SLOT_REFUSE_NETWORK`], [`SLOT_REFUSE_LISTEN`], [`SLOT_STARTING`].
+    /// [`SLOT_REFUSE_NETWORK`], [`SLOT_REFUSE_LISTEN`], [`SLOT_STARTING`], [`SLOT_EXECUTABLE_MEMORY`].
     pub flags: u32,
     /// Part of every "seen" key: raising it makes everything novel again.
     pub epoch: u32,
@@ -42,10 +45,13 @@ pub struct Slot {
     pub mount_namespace: u32,
     /// Declared native system calls, bit `n % 64` of word `n / 64`.
     pub declared: [u64; SYSCALL_WORDS],
-    /// Native system calls that are sent every time, not only the first.
+    /// Native system calls that are looked at every time, not only the first: those of the danger set that are not
+    /// declared are sent each time, and some others are judged by their arguments.
     pub danger: [u64; SYSCALL_WORDS],
+    /// Declared kinds of sockets, bit [`crate::socket_class`].
+    pub sockets: u64,
 }
-const _: () = assert!(size_of::<Slot>() == 152);
+const _: () = assert!(size_of::<Slot>() == 160);
 
 /// A cgroup that belongs to a sandbox: its top cgroup or a descendant. Key of `MEMBERS` is the cgroup's v2 id.
 #[repr(C)]
@@ -58,6 +64,48 @@ pub struct Member {
     pub generation: u32,
 }
 const _: () = assert!(size_of::<Member>() == 8);
+
+/// Cgroups on one [`Shelf`].
+pub const WAYS: usize = 2;
+
+/// A few members at the place that their id gives, in the array `SHELVES`: what every system call of the host looks at instead of
+/// the table `MEMBERS`, which holds all of them.
+///
+/// Each place has two shelves, because an array's element has one writer: the first picket's, the second the kernel programs'.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct Shelf {
+    /// v2 ids; 0 is a free way. A way is cleared as a whole before another cgroup takes it, so that no reader ever
+    /// finds the new cgroup with the old one's owner.
+    pub cgroups: [u64; WAYS],
+    /// Whose they are.
+    pub members: [Member; WAYS],
+    /// Not 0: a member of this place found no way and is in `MEMBERS` alone.
+    pub spilled: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+const _: () = assert!(size_of::<Shelf>() == 40);
+
+impl Shelf {
+    /// Nobody's.
+    pub const EMPTY: Self = Self {
+        cgroups: [0; WAYS],
+        members: [Member { slot: 0, generation: 0 }; WAYS],
+        spilled: 0,
+        reserved: 0,
+    };
+}
+
+/// The index of the first shelf of a cgroup's place, of `1 << bits` places. Ids come one after the other, but with gaps
+/// that depend on what else makes kernfs nodes, hence the multiplication (Fibonacci hashing).
+#[must_use]
+#[inline(always)]
+pub const fn shelf(cgroup: u64, bits: u32) -> u32 {
+    let place = cgroup.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits);
+    (place as u32) << 1
+}
 
 /// The sandbox in which a task was last seen, by thread id: tells a departure after it happened.
 #[repr(C)]
@@ -144,7 +192,26 @@ pub struct DestinationKey {
     pub protocol: u16,
     /// [`crate::operation`].
     pub operation: u16,
-    /// Zero.
-    pub reserved: u16,
+    /// 1 where the kernel refused it.
+    pub refused: u16,
 }
 const _: () = assert!(size_of::<DestinationKey>() == 32);
+
+/// A process or peer outside the sandbox as the kernel remembers having seen it reached for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReachKey {
+    /// Index in `SLOTS`.
+    pub slot: u32,
+    /// The slot's epoch.
+    pub epoch: u32,
+    /// [`crate::kind`] of the record.
+    pub kind: u32,
+    /// [`crate::reach`] and the signal, or [`crate::operation`].
+    pub how: u32,
+    /// The process, or the address of the peer's socket; only compared.
+    pub whom: u64,
+    /// Start of the process: numbers are used again. Zero for a socket.
+    pub start_time: u64,
+}
+const _: () = assert!(size_of::<ReachKey>() == 32);

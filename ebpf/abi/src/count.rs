@@ -23,20 +23,42 @@ pub mod hook {
     pub const ATTACH: u16 = 8;
     /// A cgroup was made or removed below a sandbox.
     pub const CGROUP: u16 = 9;
+    /// A socket that is neither TCP, UDP nor Unix.
+    pub const SOCKET: u16 = 10;
+    /// Memory became executable.
+    pub const MEMORY: u16 = 11;
+    /// Namespaces were made or asked for.
+    pub const NAMESPACE: u16 = 12;
+    /// A file was changed otherwise than through an open: each name counts.
+    pub const FILE_OPERATION: u16 = 13;
+    /// A signal was sent, or another process looked into.
+    pub const REACH: u16 = 14;
+    /// A Unix socket was connected or sent to.
+    pub const PEER: u16 = 15;
 
     /// Names for metrics and messages, in index order.
-    pub const NAMES: [&str; super::HOOKS as usize] =
-        ["syscall", "open", "connect", "send", "bind", "exec", "fork", "exit", "attach", "cgroup"];
+    pub const NAMES: [&str; super::HOOKS as usize] = [
+        "syscall",
+        "open",
+        "connect",
+        "send",
+        "bind",
+        "exec",
+        "fork",
+        "exit",
+        "attach",
+        "cgroup",
+        "socket",
+        "memory",
+        "namespace",
+        "file_operation",
+        "reach",
+        "peer",
+    ];
 }
 
 /// How many hooks are counted.
-pub const HOOKS: u32 = 10;
-
-/// Index of a slot's counters for one hook in the map `COUNTS`.
-#[must_use]
-pub const fn counts_index(slot: u32, hook: u16) -> u32 {
-    slot * HOOKS + hook as u32
-}
+pub const HOOKS: u32 = 16;
 
 /// What became of the firings of one hook in one sandbox on one CPU.
 #[repr(C)]
@@ -57,6 +79,33 @@ pub struct Counts {
     pub error: u64,
 }
 const _: () = assert!(size_of::<Counts>() == 48);
+
+impl Counts {
+    /// Nothing counted.
+    pub const ZERO: Self =
+        Self { fired: 0, filtered: 0, aggregated: 0, submitted: 0, dropped: 0, error: 0 };
+}
+
+/// The counters of one slot on one CPU: the element of `COUNTS` at the slot's index.
+///
+/// Runs that find at once that the sandbox has shown the same before are nearly all there are. Each is one addition, to
+/// [`Self::seen`]; it has no second step in which anything could be lost. To user space it is a firing that was aggregated.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable))]
+pub struct SlotCounts {
+    /// By hook: runs that ended with the look at what was shown before.
+    pub seen: [u64; HOOKS as usize],
+    /// By hook: all other runs.
+    pub hooks: [Counts; HOOKS as usize],
+}
+const _: () = assert!(size_of::<SlotCounts>() == 56 * HOOKS as usize);
+
+impl SlotCounts {
+    /// Nothing counted.
+    pub const ZERO: Self =
+        Self { seen: [0; HOOKS as usize], hooks: [Counts::ZERO; HOOKS as usize] };
+}
 
 /// Why something was lost; index of the per-CPU array `LOST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

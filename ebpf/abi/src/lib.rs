@@ -8,20 +8,25 @@
 
 mod config;
 mod count;
+mod deed;
 mod offsets;
 mod record;
+pub mod surprise;
 
 pub use config::{
-    DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN,
-    SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS, SYSCALLS, Slot, TaskOf, rule_operation,
+    DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, ReachKey,
+    SLOT_EXECUTABLE_MEMORY, SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS,
+    SYSCALLS, Shelf, Slot, TaskOf, WAYS, rule_operation, shelf,
 };
-pub use count::{Counts, HOOKS, Lost, counts_index, hook};
+pub use count::{Counts, HOOKS, Lost, SlotCounts, hook};
+pub use deed::{DeedKey, Memory, Namespaces, Socket, memory_use, new_namespace, socket_class};
 pub use offsets::{ABSENT, Offsets};
 pub use record::{
     ARGV_MAX, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
-    GIVEN_MAX, Header, Left, PATH_LONG, PATH_PAD, PATH_SHORT, PathTail, Syscall, abi_of_call,
-    departure, flag, kind, operation, path_state,
+    GIVEN_MAX, Header, Left, PATH_LONG, PATH_PAD, PATH_SHORT, PathTail, Peer, Reach, Syscall,
+    UNIX_NAME, abi_of_call, departure, file_operation, flag, kind, operation, path_state, reach,
+    whose,
 };
 
 /// Version of every layout in this crate; the first field of each record.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;

@@ -18,6 +18,20 @@ pub mod kind {
     pub const LEFT: u16 = 7;
     /// [`super::Header`] alone: a task came in from outside.
     pub const ENTERED: u16 = 8;
+    /// [`crate::Socket`]
+    pub const SOCKET: u16 = 32;
+    /// [`crate::Memory`]
+    pub const MEMORY: u16 = 33;
+    /// [`super::FileShort`] or [`super::FileLong`]: a file was mapped for execution.
+    pub const MAPPED: u16 = 34;
+    /// [`crate::Namespaces`]
+    pub const NAMESPACES: u16 = 35;
+    /// [`super::FileShort`] or [`super::FileLong`], with [`super::file_operation`] in it
+    pub const FILE_OPERATION: u16 = 20;
+    /// [`super::Reach`]
+    pub const REACH: u16 = 21;
+    /// [`super::Peer`]
+    pub const PEER: u16 = 22;
 }
 
 /// Start of every record.
@@ -87,8 +101,10 @@ pub struct Syscall {
     pub number: u32,
     /// [`abi_of_call`]
     pub abi: u32,
+    /// As the registers held them at entry, in the order of `abi`. Pointers are never followed.
+    pub arguments: [u64; 6],
 }
-const _: () = assert!(size_of::<Syscall>() == 56);
+const _: () = assert!(size_of::<Syscall>() == 104);
 
 /// How far the path of a file could be resolved.
 pub mod path_state {
@@ -135,8 +151,8 @@ pub struct File {
     pub path_state: u16,
     /// First byte of the path in the path area; it ends at [`PATH_SHORT`] or [`PATH_LONG`].
     pub path_start: u16,
-    /// Zero.
-    pub reserved: u32,
+    /// [`file_operation`] in a record of kind [`kind::FILE_OPERATION`], else zero.
+    pub operation: u32,
 }
 const _: () = assert!(size_of::<File>() == 32);
 
@@ -343,3 +359,104 @@ pub struct Left {
     pub tid: u32,
 }
 const _: () = assert!(size_of::<Left>() == 64);
+
+/// What was done with a file other than opening it. Of what does not exist yet the inode number is 0.
+pub mod file_operation {
+    /// A file lost this name.
+    pub const UNLINK: u32 = 1;
+    /// A directory was removed.
+    pub const RMDIR: u32 = 2;
+    /// A directory was made.
+    pub const MKDIR: u32 = 3;
+    /// A file, device or pipe was made, also by an open that creates.
+    pub const MKNOD: u32 = 4;
+    /// A symbolic link was made.
+    pub const SYMLINK: u32 = 5;
+    /// A file was to get one more name: the one that it has.
+    pub const LINK: u32 = 6;
+    /// The same: the new name.
+    pub const LINK_TO: u32 = 7;
+    /// A file was renamed: the old name.
+    pub const RENAME: u32 = 8;
+    /// The same: the new name, and what stands there already.
+    pub const RENAME_TO: u32 = 9;
+    /// A file was cut.
+    pub const TRUNCATE: u32 = 10;
+    /// Permission bits were changed.
+    pub const CHMOD: u32 = 11;
+    /// The owner was changed.
+    pub const CHOWN: u32 = 12;
+    /// A descriptor was received from another process; `access` says how it is open.
+    pub const RECEIVE: u32 = 13;
+    /// A Unix socket with this name, of somebody outside the sandbox, was connected to.
+    pub const CONNECT_UNIX: u32 = 14;
+    /// A datagram was sent to one.
+    pub const SEND_UNIX: u32 = 15;
+}
+
+/// Whose a process or socket outside the sandbox is.
+pub mod whose {
+    /// Nobody's that Picket watches.
+    pub const OUTSIDE: u32 = 1;
+    /// Of another sandbox.
+    pub const SANDBOX: u32 = 2;
+    /// Picket itself.
+    pub const PICKET: u32 = 3;
+}
+
+/// How something outside the sandbox was reached.
+pub mod reach {
+    /// A signal was sent; `number` is it.
+    pub const SIGNAL: u32 = 1;
+    /// Asked whether it is there, by the signal 0.
+    pub const PROBE: u32 = 2;
+    /// Looked into; `number` is the mode that the kernel checked.
+    pub const INSPECT: u32 = 3;
+    /// Taken hold of: traced, or its memory read or written.
+    pub const ATTACH: u32 = 4;
+}
+
+/// A task of the sandbox reached for a process that is not of the sandbox.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Reach {
+    /// Common part.
+    pub header: Header,
+    /// [`reach`]
+    pub how: u32,
+    /// [`whose`]
+    pub whose: u32,
+    /// The process, in the initial pid namespace.
+    pub tgid: u32,
+    /// What [`reach`] says.
+    pub number: u32,
+}
+const _: () = assert!(size_of::<Reach>() == 64);
+
+/// Room for the name of a Unix socket.
+pub const UNIX_NAME: usize = 112;
+
+/// A task of the sandbox connected or sent to a Unix socket without a file, of somebody outside.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Peer {
+    /// Common part.
+    pub header: Header,
+    /// [`whose`]
+    pub whose: u32,
+    /// [`operation`]: `CONNECT` or `SEND`.
+    pub operation: u16,
+    /// Bytes of `name` in use; 0 for a socket that has no name.
+    pub name_len: u16,
+    /// Abstract name, without the NUL in front of it.
+    pub name: [u8; UNIX_NAME],
+}
+const _: () = assert!(size_of::<Peer>() == 168);

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// `struct syscall_trace_exit`: common fields (8), number (8), then the return value.
-const RETURN_VALUE: usize = 16;
+pub(super) const RETURN_VALUE: usize = 16;
 
 #[tracepoint(category = "syscalls", name = "sys_exit_open")]
 fn sys_exit_open(ctx: TracePointContext) -> u32 {
@@ -56,8 +56,9 @@ fn observe(ctx: &TracePointContext) -> u32 {
     0
 }
 
+/// Reports what a returned descriptor leads to.
 #[inline(always)]
-fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
+pub fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
     if returned < 0 {
         return Ok(Done::Filtered);
     }
@@ -69,13 +70,13 @@ fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
 
 /// The object behind a descriptor of the current task; `None` when another thread has closed it already.
 #[inline(always)]
-fn file_of(descriptor: u64) -> Result<Option<Object>, Lost> {
+pub(super) fn file_of(descriptor: u64) -> Result<Option<Object>, Lost> {
     let table = Object::current_task().follow(offset!(task_files)).follow(offset!(files_fdt));
-    let max: u32 = table.read(offset!(fdtable_max))?;
+    let max: u32 = table.load(offset!(fdtable_max));
     if u64::from(max) <= descriptor {
         return Ok(None);
     }
-    let files = table.read_pointer(offset!(fdtable_fd))?;
+    let files = table.follow(offset!(fdtable_fd));
     let slot = Object(files.0.wrapping_add(descriptor as usize * size_of::<u64>()));
     let file = slot.read_pointer(0)?;
     Ok((!file.0.is_null()).then_some(file))

@@ -1,14 +1,16 @@
 //! A task was created, inside a sandbox, into one, or out of one.
 //!
 //! Hook: `sched_process_fork`, BTF tracepoint. Why here: the child's cgroup is final, also after `CLONE_INTO_CGROUP`,
-//! for which `cgroup_attach_task` does not fire. Kernel threads of io_uring are born without it. Since: Linux 5.5.
-//! Emits: `picket_abi::Fork`; `picket_abi::Left` for a child in another cgroup; an entry for one from outside.
+//! for which `cgroup_attach_task` does not fire, and so are its namespaces, also after `clone3`, whose flags are memory
+//! of the caller. Kernel threads of io_uring are born without it. Since: Linux 5.5.
+//! Emits: `picket_abi::Fork`; `picket_abi::Namespaces` for a child in new ones, once in an epoch; `picket_abi::Left` for a child in another cgroup; an entry for one from outside.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_abi::{Fork, Header, Left, Lost, departure, hook, kind};
 
 use crate::{
     count::{self, Done},
+    deed,
     kernel::{self, Object, offset},
     output::{self, Ring},
     scope::{self, Scope},
@@ -24,6 +26,10 @@ fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
         (None, None) => {}
         (Some(home), Some(there)) if home.slot == there.slot => {
             count::account(&home, hook::FORK, || report_child(&home, child));
+            let namespaces = deed::new_namespaces(child);
+            if namespaces != 0 {
+                deed::namespaces(&home, namespaces);
+            }
         }
         (home, there) => {
             if let Some(home) = home {

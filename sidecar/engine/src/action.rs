@@ -72,6 +72,22 @@ pub struct Actions {
     processes: Action,
     escape: Action,
     telemetry: Action,
+    denials: Denials,
+}
+
+/// What follows a refused attempt, whatever capability it would have departed from: it has already
+/// failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denials {
+    /// The first ones of an incident.
+    pub first: Action,
+    /// Those from the third on.
+    pub repeated: Action,
+}
+
+impl Denials {
+    /// A refused attempt is told, a repeated one stopped.
+    pub const STANDARD: Self = Self { first: Action::Alert, repeated: Action::Freeze };
 }
 
 impl Actions {
@@ -87,7 +103,20 @@ impl Actions {
             processes: Action::Freeze,
             escape: Action::Freeze,
             telemetry: Action::Freeze,
+            denials: Denials { first: Action::Freeze, repeated: Action::Freeze },
         }
+    }
+
+    /// What follows refused attempts.
+    pub const fn denials(&self) -> Denials {
+        self.denials
+    }
+
+    /// The same actions but for refused attempts.
+    #[must_use]
+    pub const fn with_denials(mut self, denials: Denials) -> Self {
+        self.denials = denials;
+        self
     }
 
     /// The action declared for a capability.

@@ -3,13 +3,17 @@
 //! What the watched code wrote (paths, arguments, addresses) prints as a placeholder, so that no
 //! `{:?}` in a log line can carry it off the node.
 
+mod objects;
+
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
+pub use objects::{FileOperation, Reach, Whose};
+
 use crate::{
-    AccessSet, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process, SandboxId, Step,
-    SyscallAbi,
+    AccessSet, Arguments, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process,
+    SandboxId, Step, SyscallAbi,
 };
 
 /// One thing the engine is told.
@@ -128,6 +132,8 @@ pub enum Fact {
         number: u32,
         /// Which table the number counts in.
         abi: SyscallAbi,
+        /// Those of its arguments that are numbers and mean something to a reader.
+        arguments: Arguments,
     },
     /// A file was opened.
     Open {
@@ -167,6 +173,36 @@ pub enum Fact {
         /// The kernel already refused it. An attempt departs from a manifest as a success does.
         refused: bool,
     },
+    /// A socket was asked for that is neither TCP, UDP nor Unix.
+    Socket {
+        /// `AF_*`.
+        family: u32,
+        /// `SOCK_*`.
+        socket_type: u32,
+        /// Protocol, in the family's numbering.
+        protocol: u32,
+        /// The kernel already refused it.
+        refused: bool,
+    },
+    /// Memory became executable, or was to, that no file vouches for.
+    Memory {
+        /// In which way.
+        how: MemoryUse,
+    },
+    /// A file was mapped for execution, and not for writing.
+    Mapped {
+        /// Its canonical path.
+        path: ObservedPath,
+        /// The file.
+        file: FileId,
+        /// Its hard links.
+        links: u32,
+    },
+    /// Namespaces were asked for, or made for a child.
+    Namespaces {
+        /// `CLONE_NEW*`.
+        flags: u32,
+    },
     /// A child was created inside the sandbox.
     Fork {
         /// Another process than the parent's, or else the child is a thread.
@@ -188,6 +224,53 @@ pub enum Fact {
     },
     /// A task came in from outside.
     Entered {},
+    /// Something was done with a file otherwise than by opening it.
+    FileOperation {
+        /// What.
+        operation: FileOperation,
+        /// Canonical path: the directory as the kernel holds it, and the last name.
+        path: ObservedPath,
+        /// What stands there. Inode number 0 of the file system: nothing yet.
+        file: FileId,
+        /// Its hard links.
+        links: u32,
+        /// What it amounts to: writing, or for [`FileOperation::Receive`] how the descriptor is
+        /// open.
+        access: AccessSet,
+    },
+    /// A process that is not of the sandbox was reached for.
+    Reach {
+        /// In which way.
+        how: Reach,
+        /// Whose it is.
+        whose: Whose,
+        /// Its number in the initial pid namespace.
+        process: u32,
+        /// The signal; for [`Reach::Inspect`] and [`Reach::Attach`] the mode that the kernel
+        /// checked.
+        number: u32,
+    },
+    /// A Unix socket without a file, of somebody who is not of the sandbox, was talked to.
+    Peer {
+        /// Connected or sent to.
+        operation: NetworkOperation,
+        /// Whose it is.
+        whose: Whose,
+        /// Its abstract name, without the NUL in front; empty when it has none.
+        name: Vec<u8>,
+    },
+    /// A system call that the sandbox's own filter refused: it never ran.
+    Denied {
+        /// Its number in `abi`.
+        number: u32,
+        /// Which table the number counts in.
+        abi: SyscallAbi,
+        /// As they were in the registers, also those that the call has no use for. Numbers only:
+        /// what a pointer points at was not looked at.
+        arguments: [u64; 6],
+        /// The call is declared, and was refused for what it was called with.
+        by_arguments: bool,
+    },
 }
 
 closed_enum! {
@@ -201,6 +284,14 @@ closed_enum! {
         Exec = "exec",
         /// An address was connected, sent or bound to.
         Network = "network",
+        /// A socket of another kind was asked for.
+        Socket = "socket",
+        /// Memory became executable.
+        Memory = "memory",
+        /// A file was mapped for execution.
+        Mapped = "mapped",
+        /// Namespaces were asked for.
+        Namespaces = "namespaces",
         /// A child was created.
         Fork = "fork",
         /// A process is gone.
@@ -209,6 +300,14 @@ closed_enum! {
         Left = "left",
         /// A task came in.
         Entered = "entered",
+        /// A file was changed, moved, removed or received.
+        FileOperation = "file_operation",
+        /// A process outside was reached for.
+        Reach = "reach",
+        /// A Unix socket of somebody outside was talked to.
+        Peer = "peer",
+        /// A system call was refused.
+        Denied = "denied",
     }
 }
 
@@ -220,10 +319,18 @@ impl Fact {
             Self::Open { .. } => FactKind::Open,
             Self::Exec { .. } => FactKind::Exec,
             Self::Network { .. } => FactKind::Network,
+            Self::Socket { .. } => FactKind::Socket,
+            Self::Memory { .. } => FactKind::Memory,
+            Self::Mapped { .. } => FactKind::Mapped,
+            Self::Namespaces { .. } => FactKind::Namespaces,
             Self::Fork { .. } => FactKind::Fork,
             Self::Exit { .. } => FactKind::Exit,
             Self::Left { .. } => FactKind::Left,
             Self::Entered {} => FactKind::Entered,
+            Self::FileOperation { .. } => FactKind::FileOperation,
+            Self::Reach { .. } => FactKind::Reach,
+            Self::Peer { .. } => FactKind::Peer,
+            Self::Denied { .. } => FactKind::Denied,
         }
     }
 
@@ -308,6 +415,18 @@ closed_enum! {
         Send = "send",
         /// A local address was taken.
         Bind = "bind",
+    }
+}
+
+closed_enum! {
+    /// How memory came to be executable.
+    pub enum MemoryUse {
+        /// Mapped so.
+        Mapped = "mapped",
+        /// Mapped otherwise, and changed.
+        Changed = "changed",
+        /// Attached so: System V shared memory.
+        Attached = "attached",
     }
 }
 

@@ -19,7 +19,7 @@
 //! # Where to look
 //!
 //! What can be declared: [`Policy`]. Who judges: the `lanes` module, one file a
-//! lane. What follows from a finding: `incident` and `containment`.
+//! lane. What follows from a finding: `incident` and `containment`. The order of system calls: [`sequence`].
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -40,29 +40,35 @@ mod identity;
 mod incident;
 mod input;
 mod lanes;
+pub mod learned;
 mod pattern;
 mod policy;
 mod processes;
 mod reason;
 mod sandbox;
+pub mod sequence;
+mod sockets;
 mod syscalls;
 #[cfg(test)]
 mod testing;
 mod time;
 
-pub use action::{Action, Actions, Capability, ContainmentPlan, Mode, OnExpiry};
+pub use action::{Action, Actions, Capability, ContainmentPlan, Denials, Mode, OnExpiry};
 pub use containment::{Outcome, Rung, Step, Trigger};
 pub use effect::{Closure, Contain, Effect, Finding, FindingLabels, Narrowing};
 pub use engine::{Engine, Settings};
 pub use evidence::{Declared, Deed, Evidence, Revealed};
 pub use identity::{FileId, IncidentId, Order, Process, SandboxId};
 pub use input::{
-    Arrival, Departure, Fact, FactKind, Input, NetworkOperation, Notice, ObservedArgv,
-    ObservedPath, Tampering, Unresolved,
+    Arrival, Departure, Fact, FactKind, FileOperation, Input, MemoryUse, NetworkOperation, Notice,
+    ObservedArgv, ObservedPath, Reach, Tampering, Unresolved, Whose,
 };
 pub use pattern::{ArgPattern, Pattern, PatternError, PatternFault};
 pub use policy::{AccessSet, EndpointRule, ExecRule, FileRule, Policy, Protocol};
 pub use reason::Reason;
 pub use sandbox::SandboxState;
-pub use syscalls::{DANGER, LAUNCHER, SyscallAbi, SyscallSet};
+pub use sockets::{SocketClass, SocketSet};
+pub use syscalls::{
+    Arguments, CLONE_FLAGS_DECLARED_BY, DANGER, LAUNCHER, SyscallAbi, SyscallSet, is_dangerous,
+};
 pub use time::KernelTime;

@@ -11,7 +11,8 @@ use core::time::Duration;
 use ipnet::IpNet;
 
 use crate::{
-    Actions, ArgPattern, ContainmentPlan, FileId, KernelTime, Mode, OnExpiry, Pattern, SyscallSet,
+    Actions, ArgPattern, ContainmentPlan, FileId, KernelTime, Mode, OnExpiry, Pattern, SocketSet,
+    SyscallSet,
 };
 
 /// Everything one sandbox may do, and what follows when it does more.
@@ -36,6 +37,10 @@ pub struct Policy {
     pub syscalls: SyscallSet,
     /// Whether it may use 32-bit system calls. Even then not those of the danger set.
     pub foreign_abi: bool,
+    /// Kinds of sockets it may have besides TCP, UDP and Unix ones.
+    pub sockets: SocketSet,
+    /// Whether it may run what it has written to memory: a compiler at run time does.
+    pub executable_memory: bool,
     /// Processes alive at once, entry point included.
     pub max_processes: u32,
     /// What follows a departure.
@@ -60,6 +65,8 @@ impl Policy {
             listen: Vec::new(),
             syscalls: SyscallSet::EMPTY,
             foreign_abi: false,
+            sockets: SocketSet::EMPTY,
+            executable_memory: false,
             max_processes: 1,
             actions: Actions::strict(),
             containment: ContainmentPlan { hold: Duration::ZERO, on_expiry: OnExpiry::Hold },

@@ -37,6 +37,16 @@ closed_enum! {
         DangerousSyscall = "dangerous_syscall",
         /// A system call of a 32-bit ABI, which is not declared.
         ForeignAbi = "foreign_abi",
+        /// A kind of socket that the manifest does not declare.
+        UndeclaredSocket = "undeclared_socket",
+        /// Memory that no file vouches for became executable.
+        ExecutableMemory = "executable_memory",
+        /// A file was mapped for execution that the sandbox may write to.
+        WritableCode = "writable_code",
+        /// Namespaces of its own, and `unshare` is not declared.
+        NewNamespaces = "new_namespaces",
+        /// The sandbox's own filter refused a system call, which so never ran.
+        DeniedAttempt = "denied_attempt",
         /// Before its entry point ran, the sandbox did more than a launcher does.
         BeforeEntryPoint = "before_entry_point",
         /// More processes alive at once than declared.
@@ -47,6 +57,12 @@ closed_enum! {
         Migrated = "migrated",
         /// A child was created outside the sandbox.
         ClonedOut = "cloned_out",
+        /// A signal, or the question whether it is there, to a process that is not of the sandbox.
+        SignalOutside = "signal_outside",
+        /// A process that is not of the sandbox was looked into or taken hold of.
+        ForeignProcess = "foreign_process",
+        /// A Unix socket of somebody who is not of the sandbox was talked to.
+        ForeignPeer = "foreign_peer",
         /// Only a grant that has run out allows it.
         GrantExpired = "grant_expired",
         /// Events of this sandbox never arrived.

@@ -91,6 +91,12 @@ pub(crate) fn read(path: &str) -> Fact {
     open(path, AccessSet::READ)
 }
 
+/// Done to a file by this name, which amounts to writing.
+pub(crate) fn operation(operation: FileOperation, path: &str) -> Fact {
+    let (file, access) = (file_of(path), AccessSet::WRITE);
+    Fact::FileOperation { operation, path: resolved(path), file, links: 1, access }
+}
+
 pub(crate) fn exec(path: &str, argv: &[&str]) -> Fact {
     let mut bytes = Vec::new();
     for argument in argv {
@@ -110,7 +116,17 @@ pub(crate) fn exec_script(text: &str, interpreter: &str, argv: &[&str]) -> Fact 
 }
 
 pub(crate) const fn syscall(number: u32) -> Fact {
-    Fact::Syscall { number, abi: SyscallAbi::Native }
+    Fact::Syscall { number, abi: SyscallAbi::Native, arguments: Arguments::NONE }
+}
+
+/// A socket of a kind that has to be declared.
+pub(crate) const fn socket(family: u32, socket_type: u32, protocol: u32) -> Fact {
+    Fact::Socket { family, socket_type, protocol, refused: false }
+}
+
+/// A file that was mapped for execution.
+pub(crate) fn mapped(path: &str) -> Fact {
+    Fact::Mapped { path: resolved(path), file: file_of(path), links: 1 }
 }
 
 pub(crate) fn network(operation: NetworkOperation, protocol: u8, address: &str, port: u16) -> Fact {

@@ -14,12 +14,14 @@ use super::escape;
 use crate::{manifest::syscalls, watch::Passed, words};
 
 /// Every kind of event that can be asked for.
-pub(super) const EVENTS: [&str; 24] = [
+pub(super) const EVENTS: [&str; 32] = [
     "contain",
+    "denied",
     "entered",
     "exec",
     "exit",
     "exited",
+    "file_operation",
     "finding",
     "fork",
     "incident_closed",
@@ -27,11 +29,17 @@ pub(super) const EVENTS: [&str; 24] = [
     "launcher_lost",
     "left",
     "loss",
+    "mapped",
+    "memory",
+    "namespaces",
     "narrowed",
     "network",
     "open",
+    "peer",
     "policy",
+    "reach",
     "receipt",
+    "socket",
     "started",
     "syscall",
     "tampered",
@@ -98,13 +106,18 @@ pub(super) fn subject(passed: &Passed) -> Option<Subject> {
 fn capability(fact: &Fact) -> Capability {
     match fact {
         Fact::Exec { .. } => Capability::Exec,
-        Fact::Open { .. } => Capability::Files,
+        Fact::Open { .. } | Fact::FileOperation { .. } => Capability::Files,
         Fact::Network { operation: NetworkOperation::Bind, .. } => Capability::Listen,
-        Fact::Network { .. } => Capability::Network,
-        Fact::Syscall { number, abi } if *abi != SyscallAbi::Native || DANGER.contains(*number) => {
+        Fact::Network { .. } | Fact::Socket { .. } | Fact::Peer { .. } => Capability::Network,
+        Fact::Memory { .. } | Fact::Namespaces { .. } => Capability::Danger,
+        Fact::Mapped { .. } => Capability::Exec,
+        Fact::Syscall { number, abi, .. } | Fact::Denied { number, abi, .. }
+            if *abi != SyscallAbi::Native || DANGER.contains(*number) =>
+        {
             Capability::Danger
         }
-        Fact::Syscall { .. } => Capability::Syscalls,
+        Fact::Reach { .. } => Capability::Danger,
+        Fact::Syscall { .. } | Fact::Denied { .. } => Capability::Syscalls,
         Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => Capability::Processes,
         Fact::Left { .. } => Capability::Escape,
     }
@@ -207,9 +220,14 @@ fn of_contain(contain: &Contain) -> Map<String, Value> {
 
 fn of_fact(fact: &Fact) -> Map<String, Value> {
     match fact {
-        Fact::Syscall { number, abi } => {
-            let name = (*abi == SyscallAbi::Native).then(|| syscalls::name(*number)).flatten();
-            object(json!({ "syscall": name, "number": number, "abi": abi.as_str() }))
+        Fact::Syscall { number, abi, .. } => of_call(*number, *abi),
+        Fact::Denied { number, abi, arguments, by_arguments } => {
+            let mut fields = of_call(*number, *abi);
+            // As text: JSON's readers round integers of 64 bits.
+            let arguments: Vec<_> = arguments.iter().map(|value| format!("{value:#x}")).collect();
+            fields.insert("arguments".to_owned(), arguments.into());
+            fields.insert("by_arguments".to_owned(), (*by_arguments).into());
+            fields
         }
         Fact::Open { path, access, .. } => {
             let mut fields = of_path(path);
@@ -227,13 +245,35 @@ fn of_fact(fact: &Fact) -> Map<String, Value> {
             object(json!({ "operation": operation.as_str(), "address": address.to_string(),
                 "port": port, "protocol": words::protocol_name(*protocol), "refused": refused }))
         }
+        Fact::Socket { family, socket_type, protocol, refused } => {
+            object(json!({ "family": family, "type": socket_type, "protocol": protocol,
+                "refused": refused }))
+        }
+        Fact::Memory { how } => object(json!({ "how": how.as_str() })),
+        Fact::Mapped { path, .. } => of_path(path),
+        Fact::Namespaces { flags } => object(json!({ "flags": flags })),
         Fact::Fork { child_tgid, child_tid } => {
             object(json!({ "child_pid": child_tgid, "child_tid": child_tid }))
         }
         Fact::Exit { code } => object(json!({ "wait_status": code })),
         Fact::Left { how, cgroup } => object(json!({ "how": how.as_str(), "cgroup_id": cgroup })),
         Fact::Entered {} => Map::new(),
+        Fact::FileOperation { operation, path, access, .. } => {
+            let mut fields = of_path(path);
+            fields.insert("operation".to_owned(), operation.as_str().into());
+            fields.insert("access".to_owned(), words::ways(*access).collect::<Vec<_>>().into());
+            fields
+        }
+        Fact::Reach { how, whose, process, number } => object(json!({ "how": how.as_str(),
+            "whose": whose.as_str(), "process": process, "number": number })),
+        Fact::Peer { operation, whose, name } => object(json!({ "operation": operation.as_str(),
+            "whose": whose.as_str(), "name": escape::bytes(name) })),
     }
+}
+
+fn of_call(number: u32, abi: SyscallAbi) -> Map<String, Value> {
+    let name = (abi == SyscallAbi::Native).then(|| syscalls::name(number)).flatten();
+    object(json!({ "syscall": name, "number": number, "abi": abi.as_str() }))
 }
 
 fn of_path(path: &ObservedPath) -> Map<String, Value> {

@@ -3,6 +3,8 @@
 //! Every bit pattern has an answer: a fact, or an error that says what is wrong with it. Records of another ABI or
 //! kind are refused, never guessed at.
 
+mod deeds;
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,8 @@ use picket_engine::{
     Order, Process, SandboxId, SyscallAbi, Unresolved,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+use crate::arguments;
 
 /// A record that could not be understood. Counted, not fatal: the kernel side is ours, so this is a bug or tampering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,7 +115,14 @@ pub fn record(bytes: &[u8]) -> Result<Decoded, DecodeError> {
             Ok(Fact::Exit { code: exit.code.cast_signed() })
         }
         kind::LEFT => left(view(bytes, header.kind)?),
+        kind::SOCKET => Ok(deeds::socket(view(bytes, header.kind)?)),
+        kind::MEMORY => deeds::memory(view(bytes, header.kind)?),
+        kind::MAPPED => deeds::mapped(bytes),
+        kind::NAMESPACES => deeds::namespaces(view(bytes, header.kind)?),
         kind::ENTERED => Ok(Fact::Entered {}),
+        kind::FILE_OPERATION => objects::file_operation(bytes),
+        kind::REACH => objects::reached(view(bytes, header.kind)?),
+        kind::PEER => objects::peer(view(bytes, header.kind)?),
         kind => Err(DecodeError::UnknownKind { kind }),
     }?;
     Ok(Decoded {
@@ -148,24 +159,28 @@ fn syscall(record: &Syscall) -> Result<Fact, DecodeError> {
         abi_of_call::X32 => SyscallAbi::X32,
         other => return Err(impossible(kind::SYSCALL, "abi", u64::from(other))),
     };
-    Ok(Fact::Syscall { number: record.number, abi })
+    let arguments = arguments::numbers(record.number, abi, &record.arguments);
+    Ok(Fact::Syscall { number: record.number, abi, arguments })
 }
 
 fn open(bytes: &[u8]) -> Result<Fact, DecodeError> {
-    let (file, area) = if bytes.len() < size_of::<FileLong>() {
-        let record: &FileShort = view(bytes, kind::OPEN)?;
-        (record.file, record.path.bytes.as_slice())
-    } else {
-        let record: &FileLong = view(bytes, kind::OPEN)?;
-        (record.file, record.path.bytes.as_slice())
-    };
-    let access = u8::try_from(file.access)
-        .map_err(|_| impossible(kind::OPEN, "access", file.access.into()))?;
+    let (file, area) = file_and_path(bytes, kind::OPEN)?;
     Ok(Fact::Open {
         path: path(&file, area, kind::OPEN)?,
         file: identity(&file),
         links: file.links,
-        access: access_set(access)?,
+        access: access_set(file.access, kind::OPEN)?,
+    })
+}
+
+/// The file of a record that holds one, and the area its path lies in.
+fn file_and_path(bytes: &[u8], kind: u16) -> Result<(File, &[u8]), DecodeError> {
+    Ok(if bytes.len() < size_of::<FileLong>() {
+        let record: &FileShort = view(bytes, kind)?;
+        (record.file, record.path.bytes.as_slice())
+    } else {
+        let record: &FileLong = view(bytes, kind)?;
+        (record.file, record.path.bytes.as_slice())
     })
 }
 
@@ -244,10 +259,10 @@ fn identity(file: &File) -> FileId {
     FileId { device: u64::from(file.device), inode: file.inode }
 }
 
-fn access_set(bits: u8) -> Result<AccessSet, DecodeError> {
+fn access_set(bits: u32, kind: u16) -> Result<AccessSet, DecodeError> {
     let known = [(1, AccessSet::READ), (2, AccessSet::WRITE), (4, AccessSet::EXECUTE)];
     if 8 <= bits {
-        return Err(impossible(kind::OPEN, "access", bits.into()));
+        return Err(impossible(kind, "access", bits.into()));
     }
     Ok(known
         .into_iter()

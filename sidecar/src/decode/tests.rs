@@ -21,6 +21,10 @@ fn header(kind: u16) -> Header {
 }
 
 fn open_record(path: &[u8], area: usize) -> Vec<u8> {
+    file_record(kind::OPEN, 0, path, area)
+}
+
+fn file_record(kind: u16, operation: u32, path: &[u8], area: usize) -> Vec<u8> {
     let start = area - PATH_PAD - path.len();
     let file = File {
         inode: 12,
@@ -30,9 +34,9 @@ fn open_record(path: &[u8], area: usize) -> Vec<u8> {
         mode: 0o100_644,
         path_state: path_state::RESOLVED,
         path_start: u16::try_from(start).unwrap(),
-        reserved: 0,
+        operation,
     };
-    let mut bytes = header(kind::OPEN).as_bytes().to_vec();
+    let mut bytes = header(kind).as_bytes().to_vec();
     bytes.extend_from_slice(file.as_bytes());
     let mut tail = vec![0xee; area];
     tail[start..start + path.len()].copy_from_slice(path);
@@ -46,7 +50,7 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn a_sample_from_another_abi_is_refused_and_says_which() {
-    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 1");
+    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 2");
 }
 
 #[test]
@@ -104,7 +108,7 @@ proptest! {
 
     #[test]
     fn no_body_behind_a_valid_header_makes_decoding_panic(
-        kind in 0_u16..12,
+        kind in 0_u16..26,
         flags: u16,
         body in proptest::collection::vec(any::<u8>(), 0..5_000),
     ) {
@@ -121,7 +125,54 @@ fn a_record_is_booked_to_whom_it_names_even_if_the_rest_makes_no_sense() {
     let sandbox = SandboxId { slot: 3, generation: 7 };
     let nonsense = header(99);
     assert_eq!(origin(nonsense.as_bytes()), Some(Origin { sandbox, hook: 0 }));
-    let nobodys = [Header { hook: 10, ..nonsense }, Header { abi: ABI_VERSION + 1, ..nonsense }];
+    let nobodys = [
+        Header { hook: u16::try_from(HOOKS).unwrap(), ..nonsense },
+        Header { abi: ABI_VERSION + 1, ..nonsense },
+    ];
     assert_eq!(nobodys.map(|header| origin(header.as_bytes())), [None; 2]);
     assert_eq!(origin(&nonsense.as_bytes()[1..]), None);
+}
+
+const SHORT: usize = picket_abi::PATH_SHORT + PATH_PAD;
+
+#[test]
+fn what_was_done_with_a_file_is_told_with_its_name_and_an_unknown_deed_is_refused() {
+    const KIND: u16 = kind::FILE_OPERATION;
+    let renamed = file_record(KIND, picket_abi::file_operation::RENAME_TO, b"/etc/hosts", SHORT);
+    let Fact::FileOperation { operation, path, file, .. } = record(&renamed).unwrap().fact else {
+        panic!("an operation")
+    };
+    assert_eq!(operation, picket_engine::FileOperation::RenameTo);
+    assert_eq!(path, ObservedPath::Resolved(b"/etc/hosts".to_vec()));
+    assert_eq!(file.inode, 12);
+    let unknown = file_record(KIND, 99, b"/etc/hosts", SHORT);
+    insta::assert_snapshot!(message(&unknown), @"a record of kind 20 has the impossible operation 99");
+}
+
+#[test]
+fn whose_process_or_socket_it_was_is_told_and_nobodys_is_refused() {
+    let reach =
+        picket_abi::Reach { header: header(kind::REACH), how: 1, whose: 3, tgid: 7, number: 9 };
+    let expected = Fact::Reach {
+        how: picket_engine::Reach::Signal,
+        whose: picket_engine::Whose::Picket,
+        process: 7,
+        number: 9,
+    };
+    assert_eq!(record(reach.as_bytes()).unwrap().fact, expected);
+    let nobodys = picket_abi::Reach { whose: 0, ..reach };
+    insta::assert_snapshot!(message(nobodys.as_bytes()), @"a record of kind 21 has the impossible owner 0");
+
+    let mut name = [0; picket_abi::UNIX_NAME];
+    name[..3].copy_from_slice(b"bus");
+    let header = header(kind::PEER);
+    let peer = picket_abi::Peer { header, whose: 1, operation: 1, name_len: 3, name };
+    let expected = Fact::Peer {
+        operation: NetworkOperation::Connect,
+        whose: picket_engine::Whose::Outside,
+        name: b"bus".to_vec(),
+    };
+    assert_eq!(record(peer.as_bytes()).unwrap().fact, expected);
+    let long = picket_abi::Peer { name_len: 113, ..peer };
+    insta::assert_snapshot!(message(long.as_bytes()), @"a record of kind 22 has the impossible name_len 113");
 }

@@ -47,6 +47,8 @@ impl Facts {
             status: read("/proc/self/status"),
             real_time: real_time(),
             memory: read("/proc/meminfo"),
+            strict: supervisor::strict_support().map_err(|error| error.found()),
+            landlock: supervisor::landlock_version(),
             residents: residents(root.ok().as_ref()),
             trial,
         }

@@ -76,6 +76,8 @@ pub enum Trial {
         because: Option<String>,
         /// Acts that were seen.
         hooks: Vec<&'static str>,
+        /// Hooks of the tier that this kernel does not have.
+        lacking: Vec<&'static str>,
         /// Loading and self-test together.
         took: Duration,
     },
@@ -114,6 +116,10 @@ pub struct Facts {
     pub real_time: Result<(), String>,
     /// `/proc/meminfo`.
     pub memory: Reading,
+    /// Whether the kernel holds and reports calls that a filter refuses: what it said if not.
+    pub strict: Result<(), String>,
+    /// The version of Landlock's interface, where it is switched on.
+    pub landlock: Option<u32>,
     /// Sandboxes that are there already.
     pub residents: Residents,
     /// What came of trying.

@@ -71,7 +71,9 @@ const fn nothing_to_do(why: &'static str) -> Ability {
 const CONTAINED: Ability = yes("freeze or kill, after the fact");
 const REFUSED: Ability = yes("refused with EPERM in mode enforce, unless the action is alert");
 const NO_DENIAL: Ability = no("programs that refuse opens and execs are not built, in any tier");
-const NO_FILTER: Ability = no("no seccomp filter: `confinement: strict` is not built");
+const FILTER: Ability = partly(
+    "with `confinement: strict`, before they run and by number; for plugins that Picket starts",
+);
 const BEFORE_START: Ability = nothing_to_do("settled before the first instruction");
 const NOT_BUILT: Ability = no("read and checked in the manifest, not enforced yet");
 
@@ -91,16 +93,18 @@ fn judged(capability: Capability, tier: Tier) -> Row {
             (yes("every exec, with path, inode and arguments"), NO_DENIAL, CONTAINED)
         }
         Capability::Files => (files(tier), NO_DENIAL, CONTAINED),
-        Capability::Network => {
-            (partly("TCP and UDP; other sockets show as system calls only"), REFUSED, CONTAINED)
-        }
+        Capability::Network => (
+            partly(network(tier)),
+            partly("TCP, UDP and other Internet sockets, in mode enforce; no other family"),
+            CONTAINED,
+        ),
         Capability::Listen => (
             partly("declared and undeclared binds; not port 0 and listening without a bind"),
             REFUSED,
             CONTAINED,
         ),
-        Capability::Syscalls => (yes("by number, without arguments"), NO_FILTER, CONTAINED),
-        Capability::Danger => (yes("each call that is not declared by name"), NO_FILTER, CONTAINED),
+        Capability::Syscalls => (yes("by number"), FILTER, CONTAINED),
+        Capability::Danger => (danger(tier), FILTER, CONTAINED),
         Capability::Processes => (
             partly("all but tasks that io_uring makes in the kernel"),
             no("the pids controller is not used"),
@@ -124,9 +128,32 @@ fn judged(capability: Capability, tier: Tier) -> Row {
 
 fn files(tier: Tier) -> Ability {
     match tier {
-        Tier::Lsm => yes("every way to open but O_PATH"),
+        Tier::Lsm => {
+            yes("every way to open but O_PATH; changes, and descriptors that are received")
+        }
         Tier::Trace => partly(
-            "when the call returns; not by io_uring, 32-bit calls or the kernel itself (tier trace)",
+            "when the call returns; not by io_uring, 32-bit calls or the kernel itself; changes other than opens, and \
+             descriptors that are received, by the call's number only (tier trace)",
+        ),
+    }
+}
+
+const fn network(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Lsm => "TCP, UDP, and Unix sockets of others; of other sockets their kind",
+        Tier::Trace => "TCP and UDP; of other sockets their kind, Unix ones excepted",
+    }
+}
+
+const fn danger(tier: Tier) -> Ability {
+    match tier {
+        Tier::Lsm => yes(
+            "each call that is not declared by name; executable memory and namespaces by what the kernel does; signals \
+             out of the sandbox, looks into other processes",
+        ),
+        Tier::Trace => partly(
+            "each call that is not declared by name, and signals out of the sandbox; executable memory only by 64-bit \
+             calls, not whose process a call looks into (tier trace)",
         ),
     }
 }
@@ -150,7 +177,9 @@ fn settled() -> [Row; 5] {
         row(
             "confinement",
             nothing_to_do("a set of refusals"),
-            partly("`standard`, for plugins that Picket starts; `strict` is not built"),
+            partly(
+                "for plugins that Picket starts; `strict` refuses system calls, not files and destinations",
+            ),
             nothing_to_do("a set of refusals"),
         ),
         row("resources", NOT_BUILT, NOT_BUILT, NOT_BUILT),

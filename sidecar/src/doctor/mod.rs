@@ -156,6 +156,7 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
         host::residents(facts),
         process::privileges(facts),
         process::seccomp(facts),
+        process::strict(facts),
         process::real_time(facts),
         process::memory(facts),
         // After what may be the cause of its failure.

@@ -66,6 +66,25 @@ pub(super) fn seccomp(facts: &Facts) -> Check {
     }
 }
 
+pub(super) fn strict(facts: &Facts) -> Check {
+    let check = Check::new(
+        "strict",
+        "Confinement strict",
+        "A plugin that asks for it is not started where its calls cannot be refused.",
+    );
+    let landlock = match facts.landlock {
+        Some(version) => format!("Landlock (interface {version}) is there and not used"),
+        None => "Landlock is not there, and not used".to_owned(),
+    };
+    match &facts.strict {
+        Ok(()) => check.fine(format!("undeclared system calls are recorded and refused; {landlock}")),
+        Err(said) => check.warning(format!("not here: {said}; {landlock}")).remedy(
+            "boot Linux 6.1 or later with CONFIG_SECCOMP_FILTER, and start Picket outside a filter that \
+             forbids seccomp(2)",
+        ),
+    }
+}
+
 pub(super) fn real_time(facts: &Facts) -> Check {
     let check = Check::new(
         "real_time",

@@ -30,6 +30,7 @@ fn prove(program: &Path) -> Result<Trial, SessionError> {
         tier: report.tier,
         because: report.because,
         hooks: proof.hooks,
+        lacking: probe.lacking().to_vec(),
         took: begun.elapsed(),
     })
 }
@@ -62,7 +63,13 @@ pub(super) fn tier(facts: &Facts) -> Check {
     let modules = &facts.modules;
     let listed = is_listed(modules);
     match (&facts.trial, modules, listed) {
-        (Trial::Passed { tier: Tier::Lsm, .. }, ..) => check.fine("tier lsm: they load and run"),
+        (Trial::Passed { tier: Tier::Lsm, lacking, .. }, ..) if lacking.is_empty() => {
+            check.fine("tier lsm: they load and run")
+        }
+        (Trial::Passed { tier: Tier::Lsm, lacking, .. }, ..) => check.fine(format!(
+            "tier lsm: they load and run; this kernel has no {} (docs/kernels.md says what that leaves)",
+            lacking.join(", ")
+        )),
         (Trial::Passed { because, .. }, _, Some(true)) => check
             .warning(format!(
                 "tier trace: bpf is listed ({}), but {}",

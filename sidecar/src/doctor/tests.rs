@@ -43,6 +43,7 @@ pub(crate) fn passed(tier: Tier, because: Option<&str>) -> Trial {
         tier,
         because: because.map(str::to_owned),
         hooks: vec!["sys_enter", "file_open"],
+        lacking: Vec::new(),
         took: Duration::from_millis(40),
     }
 }
@@ -68,6 +69,8 @@ pub(crate) fn unified() -> Facts {
         status: text(ROOT),
         real_time: Ok(()),
         memory: text("MemTotal:       16000000 kB\nMemAvailable:    8192000 kB"),
+        strict: Ok(()),
+        landlock: Some(4),
         residents: Residents::Listed { owned: 0, abandoned: Vec::new() },
         trial: passed(Tier::Lsm, None),
     }
@@ -240,6 +243,13 @@ fn root_of_a_user_namespace_is_an_ordinary_user_outside() {
 }
 
 #[test]
+fn a_kernel_without_filters_that_ask_is_told_to_be_left_for_another() {
+    let strict = Err("the kernel has no seccomp user notification: Invalid argument".to_owned());
+    let facts = Facts { strict, landlock: None, ..unified() };
+    insta::assert_snapshot!("no_strict", remarks(&facts));
+}
+
+#[test]
 fn nothing_tried_is_nothing_proven() {
     let facts = Facts { trial: Trial::Skipped("--no-load was given"), ..unified() };
     assert_eq!(expected_tier(&facts), (Tier::Lsm, false));
@@ -271,7 +281,8 @@ fn destinations_are_refused_in_both_tiers_and_files_in_neither() {
         let row = |name| rows.iter().find(|row| row.capability == name).unwrap();
         assert_eq!(
             (row("network").deny.answer, row("listen").deny.answer),
-            (Answer::Yes, Answer::Yes)
+            // Of other sockets only Internet ones.
+            (Answer::Partly, Answer::Yes)
         );
         assert_eq!((row("files").deny.answer, row("exec").deny.answer), (Answer::No, Answer::No));
         let seen = if tier == Tier::Lsm { Answer::Yes } else { Answer::Partly };
@@ -290,4 +301,14 @@ proptest! {
         };
         prop_assert!(!examine(&facts).is_empty());
     }
+}
+
+#[test]
+fn a_hook_that_the_kernel_lacks_is_named() {
+    let mut facts = unified();
+    if let Trial::Passed { tier, lacking, .. } = &mut facts.trial {
+        (*tier, *lacking) = (Tier::Lsm, vec!["userns_create"]);
+    }
+    let said = format!("{:?}", super::proof::tier(&facts));
+    assert!(said.contains("this kernel has no userns_create"), "{said}");
 }

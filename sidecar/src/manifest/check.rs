@@ -4,7 +4,7 @@
 //! fault and goes on, so that one run shows all there is to correct.
 
 mod calls;
-mod network;
+pub(super) mod network;
 mod paths;
 pub(super) mod rest;
 
@@ -27,13 +27,15 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     rest::version(&document.version, faults);
     let plugin = rest::plugin(&document.plugin, faults);
     let mode = rest::mode(document.mode.as_ref(), faults);
-    rest::confinement(document.confinement.as_ref(), faults);
+    let strict = rest::confinement(document.confinement.as_ref(), mode, faults);
     let exec = paths::exec(&document.exec, faults);
     let files = paths::files(&document.files, faults);
     let protect = paths::protect(&document.files.protect, &exec, &files, faults);
     let connect = network::connect(&document.network.connect, faults);
     let listen = network::listen(&document.network.listen, faults);
+    let sockets = network::sockets(&document.network.sockets, faults);
     let calls = calls::calls(document.syscalls, faults);
+    let executable = document.memory.executable.filter(|executable| executable.value);
     let capabilities = calls::capabilities(&document.capabilities, faults);
     let max_processes = rest::processes(&document.processes, faults);
     let descriptors = rest::descriptors(document.descriptors.as_ref(), faults);
@@ -44,13 +46,16 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     Some(Declared {
         plugin: plugin?,
         mode,
+        strict,
         exec,
         files,
         runtime_files: document.files.runtime.is_none_or(|runtime| runtime.value),
         protect,
         connect,
         listen,
+        sockets,
         calls,
+        executable_memory: executable.map(|executable| executable.position),
         capabilities,
         max_processes,
         descriptors,

@@ -8,10 +8,11 @@ use std::{
 
 use ipnet::IpNet;
 use picket_engine::{
-    AccessSet, Actions, ArgPattern, ContainmentPlan, Mode, Pattern, Protocol, SyscallSet,
+    AccessSet, Actions, ArgPattern, ContainmentPlan, Mode, Pattern, Protocol, SocketClass,
+    SyscallSet,
 };
 
-use crate::document::{At, Digest, Text};
+use crate::document::{At, Digest, Position, Text};
 
 /// When a grant ends, and where the manifest says so.
 pub(super) type Until = Option<At<SystemTime>>;
@@ -20,13 +21,16 @@ pub(super) type Until = Option<At<SystemTime>>;
 pub(super) struct Declared {
     pub(super) plugin: Plugin,
     pub(super) mode: Mode,
+    pub(super) strict: bool,
     pub(super) exec: Vec<Exec>,
     pub(super) files: Vec<File>,
     pub(super) runtime_files: bool,
     pub(super) protect: Vec<At<Pattern>>,
     pub(super) connect: Vec<Endpoint>,
     pub(super) listen: Vec<Endpoint>,
+    pub(super) sockets: Vec<At<SocketClass>>,
     pub(super) calls: Calls,
+    pub(super) executable_memory: Option<Position>,
     pub(super) capabilities: BTreeSet<&'static str>,
     pub(super) max_processes: u32,
     pub(super) descriptors: BTreeSet<u32>,

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use picket_engine::{
-    AccessSet, Fact, Finding, Input, NetworkOperation, ObservedPath, Pattern, SyscallAbi,
+    AccessSet, Fact, Finding, Input, NetworkOperation, ObservedPath, Pattern, SocketClass,
+    SyscallAbi,
 };
 
 use super::{
     Manifest, ResolveError,
-    declared::{Endpoint, Exec, File, Host},
+    declared::{Declared, Endpoint, Exec, File, Host},
     groups, replay, resolve, syscalls,
 };
 
@@ -72,6 +73,14 @@ impl Manifest {
             let (line, rule) = (name.position.line(), name.value.clone());
             unused.push(Unused { line, list: "syscalls.allow", rule });
         }
+        for class in declared.sockets.iter().filter(|class| !facts.sockets.contains(&class.value)) {
+            let (line, rule) = (class.position.line(), class.value.to_string());
+            unused.push(Unused { line, list: "network.sockets", rule });
+        }
+        if let Some(position) = declared.executable_memory.filter(|_| !facts.own_code(declared)) {
+            let rule = "true".to_owned();
+            unused.push(Unused { line: position.line(), list: "memory.executable", rule });
+        }
         unused.sort();
         Ok(Difference { unused, undeclared: judged.findings, facts: judged.facts })
     }
@@ -130,6 +139,11 @@ struct Facts<'a> {
     files: BTreeMap<&'a [u8], Vec<AccessSet>>,
     endpoints: Vec<&'a Fact>,
     calls: BTreeSet<u32>,
+    sockets: BTreeSet<SocketClass>,
+    /// Memory of its own became executable, or a file without a name was mapped so.
+    own_code: bool,
+    /// Files that were mapped for execution.
+    mapped: BTreeSet<&'a [u8]>,
 }
 
 impl<'a> Facts<'a> {
@@ -142,16 +156,35 @@ impl<'a> Facts<'a> {
             match fact {
                 Fact::Exec { .. } => facts.programs.push(fact),
                 Fact::Network { .. } => facts.endpoints.push(fact),
-                Fact::Open { path: ObservedPath::Resolved(path), access, .. } => {
+                Fact::Socket { family, socket_type, protocol, .. } => {
+                    facts.sockets.extend(SocketClass::of(*family, *socket_type, *protocol));
+                }
+                Fact::Memory { .. } => facts.own_code = true,
+                Fact::Mapped { links, path, .. } => match path {
+                    ObservedPath::Resolved(path) if 0 < *links => {
+                        facts.mapped.insert(path);
+                    }
+                    _ => facts.own_code = true,
+                },
+                Fact::Open { path: ObservedPath::Resolved(path), access, .. }
+                | Fact::FileOperation { path: ObservedPath::Resolved(path), access, .. } => {
                     facts.files.entry(path).or_default().push(*access);
                 }
-                Fact::Syscall { number, abi: SyscallAbi::Native } => {
+                Fact::Syscall { number, abi: SyscallAbi::Native, .. } => {
                     facts.calls.insert(*number);
                 }
                 _ => {}
             }
         }
         facts
+    }
+
+    /// Whether it ran what it may have written itself.
+    fn own_code(&self, declared: &Declared) -> bool {
+        let mut written =
+            declared.files.iter().filter(|rule| rule.access.contains(AccessSet::WRITE));
+        self.own_code
+            || written.any(|rule| self.mapped.iter().any(|path| rule.path.value.matches(path)))
     }
 
     fn run(&self, rule: &Exec) -> bool {

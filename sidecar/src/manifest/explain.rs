@@ -8,13 +8,14 @@ use std::{
     time::SystemTime,
 };
 
-use picket_engine::{AccessSet, Capability, DANGER, Mode, OnExpiry, Protocol, SyscallSet};
+use picket_engine::{AccessSet, Capability, DANGER, Denials, Mode, OnExpiry, Protocol, SyscallSet};
 
 use super::{
     Manifest, capabilities,
     declared::{Endpoint, Host, Until},
     groups, resolve, runtime, syscalls,
 };
+use crate::supervisor::Confinement;
 
 /// Text is folded before this column.
 const WIDTH: usize = 96;
@@ -128,10 +129,17 @@ impl Manifest {
             writeln!(out, "its name server and /etc/resolv.conf declared as well.")?;
         }
         if listen.is_empty() {
-            return writeln!(out, "It may listen nowhere.");
+            writeln!(out, "It may listen nowhere.")?;
+        } else {
+            writeln!(out, "It may listen on:")?;
+            listen.iter().try_for_each(|rule| endpoint(out, rule))?;
         }
-        writeln!(out, "It may listen on:")?;
-        listen.iter().try_for_each(|rule| endpoint(out, rule))
+        let sockets = &self.declared.sockets;
+        if sockets.is_empty() {
+            return Ok(());
+        }
+        let title = "It may have these sockets, whose peers are not judged:";
+        folded(out, title, sockets.iter().map(|class| class.value.as_str()))
     }
 
     fn explain_calls(&self, out: &mut impl Write) -> fmt::Result {
@@ -162,6 +170,10 @@ impl Manifest {
         if calls.foreign_abi {
             writeln!(out, "It may make 32-bit system calls, whichever they are.")?;
         }
+        self.explain_filter(out)?;
+        if self.declared.executable_memory.is_some() {
+            writeln!(out, "IT MAY RUN WHAT IT HAS WRITTEN ITSELF, to memory or to its files.")?;
+        }
         let held = &self.declared.capabilities;
         if held.is_empty() {
             return writeln!(out, "It keeps no Linux capability.");
@@ -173,6 +185,23 @@ impl Manifest {
             return Ok(());
         }
         folded(out, "WITH THESE IT CAN SWITCH PICKET OFF:", undo.into_iter())
+    }
+
+    fn explain_filter(&self, out: &mut impl Write) -> fmt::Result {
+        let Confinement::Strict(filter) = self.confinement() else {
+            return Ok(());
+        };
+        writeln!(
+            out,
+            "Confinement strict: every other system call is recorded and refused (EPERM)."
+        )?;
+        if !filter.any_socket {
+            writeln!(
+                out,
+                "Sockets are refused, too, but for Unix, TCP, UDP and the routing table."
+            )?;
+        }
+        writeln!(out, "Files and destinations are not refused by it: Landlock is not used.")
     }
 
     fn explain_process(&self, out: &mut impl Write) -> fmt::Result {
@@ -199,6 +228,13 @@ impl Manifest {
             OnExpiry::Hold => "and stays so until a person decides",
         };
         let hold = humantime::format_duration(plan.hold);
+        if self.declared.strict {
+            let Denials { first, repeated } = self.declared.actions.denials();
+            writeln!(
+                out,
+                "A refused system call is answered by {first}, the third and later by {repeated}."
+            )?;
+        }
         writeln!(out, "What is frozen is held for {hold}, {then}.")
     }
 

@@ -1,9 +1,13 @@
 //! The manifest's JSON Schema. `docs/manifest.schema.json` is this text.
 
-use picket_engine::{Action, Capability, Mode, OnExpiry, Protocol};
+use picket_engine::{Action, Capability, Mode, OnExpiry, Protocol, SocketClass};
 use serde_json::{Value, json};
 
-use super::{PluginReport, capabilities, check::rest, groups, syscalls};
+use super::{
+    PluginReport, capabilities,
+    check::{network::names, rest},
+    groups, syscalls,
+};
 use crate::document::json_schema as shape;
 
 const ADDRESS: &str = "urn:picket:manifest:1";
@@ -41,12 +45,20 @@ pub(super) fn root() -> Value {
             ("mode", mode),
             (
                 "confinement",
-                shape::word("How the plugin is confined from the start.", ["standard"]),
+                shape::with(
+                    shape::word(
+                        "How the plugin is confined from the start.",
+                        ["standard", "strict"],
+                    ),
+                    "default",
+                    json!("standard"),
+                ),
             ),
             ("exec", shape::list("Programs it may run, its entry point included.", &exec())),
             ("files", files()),
             ("network", network()),
             ("syscalls", calls()),
+            ("memory", memory()),
             ("capabilities", shape::set("Linux capabilities it keeps.", &capability)),
             ("processes", shape::object("How many processes it may be.", [("max", processes)])),
             ("descriptors", shape::set("Descriptors the entry point inherits.", &descriptor)),
@@ -139,7 +151,12 @@ pub(super) fn detailed() -> Value {
 pub(super) fn network() -> Value {
     let connect = shape::list("Where it may connect and send to.", &connect());
     let listen = shape::list("Where it may listen.", &listen());
-    shape::object("What it may do on the network.", [("connect", connect), ("listen", listen)])
+    let kind = shape::word("A kind of socket.", names().map(SocketClass::as_str));
+    let sockets = shape::set("Sockets that it may have besides TCP, UDP and Unix ones.", &kind);
+    shape::object(
+        "What it may do on the network.",
+        [("connect", connect), ("listen", listen), ("sockets", sockets)],
+    )
 }
 
 pub(super) fn connect() -> Value {
@@ -188,6 +205,14 @@ pub(super) fn calls() -> Value {
     )
 }
 
+pub(super) fn memory() -> Value {
+    let mut executable = shape::boolean(
+        "Whether it may run what it has written to memory, or to files it may write to: compilers at run time do.",
+    );
+    executable = shape::with(executable, "default", json!(false));
+    shape::object("What it may do with memory.", [("executable", executable)])
+}
+
 pub(super) fn resources() -> Value {
     shape::object(
         "What it may use up. Checked, not enforced yet.",
@@ -207,7 +232,15 @@ pub(super) fn actions() -> Value {
         let what = format!("What follows a departure of the kind `{capability}`.");
         (capability.as_str(), shape::word(&what, known))
     };
-    shape::object("What follows a departure.", Capability::ALL.iter().copied().map(kind))
+    let known = || Action::ALL.iter().map(|action| action.as_str());
+    let denied = "What follows the first system calls that `confinement: strict` refuses.";
+    let repeated = "What follows the third of an incident, and those after it.";
+    let denials = [
+        ("denied", shape::word(denied, known())),
+        ("denied_repeatedly", shape::word(repeated, known())),
+    ];
+    let kinds = Capability::ALL.iter().copied().map(kind).chain(denials);
+    shape::object("What follows a departure.", kinds)
 }
 
 pub(super) fn containment() -> Value {

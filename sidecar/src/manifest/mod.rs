@@ -12,8 +12,8 @@
 //!
 //! * Default deny: what is not written is not granted. The defaults that grant something are the
 //!   two `runtime` groups, and [`Manifest::explain`] spells them out.
-//! * Nothing is silently weaker: what cannot be enforced is refused (`confinement: strict`) or
-//!   said to be not enforced yet (`resources`, `reports`).
+//! * Nothing is silently weaker: what cannot be enforced is refused or said to be not enforced
+//!   yet (`resources`, `reports`).
 //! * Every complaint has file, line, column, the line itself and a way out.
 
 mod canonical;
@@ -55,7 +55,10 @@ pub use resolve::{Occasion, ResolveContext, Resolved};
 use schema::{Document, MANIFEST};
 pub use suggest::{Identity, Proof, ProofError, Suggestion, suggest};
 
-use crate::document::{self, Digest, DocumentError, Source};
+use crate::{
+    document::{self, Digest, DocumentError, Source},
+    supervisor::{CallFilter, Confinement},
+};
 
 /// A manifest that passed every check which needs no look at the machine.
 #[derive(Clone, Debug)]
@@ -111,6 +114,17 @@ impl Manifest {
     /// How far Picket may go.
     pub fn mode(&self) -> Mode {
         self.declared.mode
+    }
+
+    /// How the plugin is confined from its start.
+    pub fn confinement(&self) -> Confinement {
+        if !self.declared.strict {
+            return Confinement::Standard;
+        }
+        let calls = &self.declared.calls;
+        let any_socket = calls.allow.iter().any(|text| text.value == "socket");
+        let (calls, foreign_abi) = (calls.numbers, calls.foreign_abi);
+        Confinement::Strict(CallFilter { calls, foreign_abi, any_socket })
     }
 
     /// Descriptors that the entry point inherits, ascending.

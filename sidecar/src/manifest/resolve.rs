@@ -16,7 +16,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use picket_engine::{AccessSet, EndpointRule, FileId, KernelTime, Policy};
+use picket_engine::{AccessSet, EndpointRule, FileId, KernelTime, Policy, SocketSet};
 
 use super::{
     Manifest,
@@ -127,6 +127,11 @@ impl Manifest {
             listen,
             syscalls: declared.calls.numbers,
             foreign_abi: declared.calls.foreign_abi,
+            sockets: declared
+                .sockets
+                .iter()
+                .fold(SocketSet::EMPTY, |set, class| set.with(class.value)),
+            executable_memory: declared.executable_memory.is_some(),
             max_processes: declared.max_processes,
             inherited: BTreeSet::new(),
             entry: None,

@@ -58,6 +58,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) syscalls: Syscalls,
     #[serde(default)]
+    pub(super) memory: Memory,
+    #[serde(default)]
     pub(super) capabilities: Vec<Text>,
     #[serde(default)]
     pub(super) processes: Processes,
@@ -156,6 +158,8 @@ pub(super) struct Network {
     pub(super) connect: Vec<At<Connect>>,
     #[serde(default)]
     pub(super) listen: Vec<At<Listen>>,
+    #[serde(default)]
+    pub(super) sockets: Vec<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -189,6 +193,13 @@ pub(super) struct Syscalls {
     pub(super) allow: Vec<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) foreign_abi: Option<At<bool>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Memory {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) executable: Option<At<bool>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -230,6 +241,10 @@ pub(super) struct Actions {
     pub(super) escape: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) telemetry: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) denied: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) denied_repeatedly: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -23,17 +23,30 @@ impl Manifest {
                 "start the plugin by `picket exec`, or remove `digest`",
             ));
         }
+        let written = self.written();
+        if self.declared.strict {
+            let confinement = written.as_ref().and_then(|written| written.confinement.as_ref());
+            errors.extend(confinement.map(|text| {
+                Fault::new(
+                    text.position,
+                    "a plugin that others start cannot be confined any more: its calls would not be refused",
+                    "start the plugin by `picket exec`; or remove `confinement` and give what starts \
+                     the plugin a filter of its own",
+                )
+            }));
+        }
         let mut warnings = Vec::new();
         let mut idle = |place: Option<Position>, what: &str, instead: &str| {
             let message = format!("`{what}` has no effect on a plugin that others start");
             warnings
                 .extend(place.map(|place| Fault::warning("start-only", place, message, instead)));
         };
-        if let Some(written) = self.written() {
+        if let Some(written) = &written {
             let text = |text: &Text| text.position;
             let first = |list: &[Text]| list.first().map(text);
             let give = "give it to what starts the plugin, or start the plugin by `picket exec`";
-            idle(written.confinement.as_ref().map(text), "confinement", give);
+            let standard = written.confinement.as_ref().filter(|_| !self.declared.strict);
+            idle(standard.map(text), "confinement", give);
             idle(first(&written.capabilities), "capabilities", give);
             let descriptors = written.descriptors.as_ref();
             idle(descriptors.map(|list| list.position), "descriptors", give);

@@ -4,22 +4,26 @@ use std::{collections::BTreeMap, env, fs, io, os::fd::AsFd, path::PathBuf, sync:
 
 use aya::{
     Btf as LoaderBtf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
+    maps::Array,
     programs::{
-        CgroupAttachMode, CgroupSockAddr, Lsm, Program, ProgramError,
+        CgroupAttachMode, CgroupSock, CgroupSockAddr, Program, cgroup_sock::CgroupSockLinkId,
         cgroup_sock_addr::CgroupSockAddrLinkId,
     },
 };
-use picket_abi::{HOOKS, RULE_BANKS};
+use picket_abi::RULE_BANKS;
 use zerocopy::IntoBytes;
 
 use super::{
     btf::{Btf, BtfError},
+    complaint::refused,
     losses::Losses,
+    lsm::LsmHooks,
     memory, offsets,
     rings::Rings,
     slots::{SlotError, Slots},
     tier::{Tier, TierReport},
     tracefs,
+    uring::{self, RING_HOOKS},
 };
 
 /// The committed object. `cargo xtask ebpf` rebuilds it.
@@ -29,29 +33,35 @@ static OBJECT: &[u8] = include_bytes_aligned!("../../../ebpf/picket.bpf.o");
 const OBJECT_VARIABLE: &str = "PICKET_BPF_OBJECT";
 
 /// BTF tracepoints, needed in both tiers.
-const TRACEPOINTS: [&str; 7] = [
+const TRACEPOINTS: [&str; 8] = [
     "cgroup_mkdir",
     "cgroup_rmdir",
     "cgroup_attach_task",
     "sched_process_fork",
     "sched_process_exec",
     "sched_process_exit",
+    "signal_generate",
     "sys_enter",
 ];
 
-/// Exits of the open family, needed in the trace tier.
-const OPEN_EXITS: [&str; 5] = [
+/// Exits of the open family and of mmap, needed in the trace tier.
+const CALL_EXITS: [&str; 6] = [
     "sys_exit_open",
     "sys_exit_openat",
     "sys_exit_openat2",
     "sys_exit_creat",
     "sys_exit_open_by_handle_at",
+    "sys_exit_mmap",
 ];
 
 /// Socket hooks, attached to each sandbox's cgroup.
 const SOCKET_HOOKS: [&str; 6] = ["connect4", "connect6", "sendmsg4", "sendmsg6", "bind4", "bind6"];
 
-const LSM_OPEN: &str = "file_open";
+/// The same, for sockets that are made.
+const SOCKET_CREATED: &str = "sock_create";
+
+/// The map that holds Picket's own number.
+const PICKET: &str = "PICKET";
 
 /// Cgroups of all sandboxes together, at least.
 const CGROUPS: u32 = 1_024;
@@ -146,6 +156,7 @@ pub struct ProgramReport {
 #[must_use = "give it back when the sandbox ends"]
 pub struct NetworkGuard {
     links: Vec<(&'static str, CgroupSockAddrLinkId)>,
+    created: Option<CgroupSockLinkId>,
 }
 
 /// The kernel side, loaded and attached. Dropping it detaches everything.
@@ -153,6 +164,9 @@ pub struct NetworkGuard {
 pub struct Probe {
     ebpf: Ebpf,
     tier: TierReport,
+    lsm: LsmHooks,
+    /// Whether the trace tier sees opens by io_uring.
+    sees_rings: bool,
     slots: Arc<Slots>,
     rings: Option<Rings>,
     losses: Arc<Losses>,
@@ -164,21 +178,26 @@ impl Probe {
     /// # Errors
     /// [`LoadError`]: each names the cause and, where there is one, the remedy.
     pub fn load(settings: Settings) -> Result<Self, LoadError> {
-        let offsets = offsets::resolve(&Btf::from_kernel()?)?;
+        let (offsets, lsm) = {
+            let btf = Btf::from_kernel()?;
+            (offsets::resolve(&btf)?, LsmHooks::of(&btf))
+        };
         let object = object()?;
         let loader_btf = LoaderBtf::from_sys_fs()?;
+        let cgroups = CGROUPS.max(settings.max_sandboxes.saturating_mul(CGROUPS_EACH));
+        // A place for each: with two ways on two shelves a spill is rare, and costs a look at the table.
+        let shelf_bits = cgroups.next_power_of_two().ilog2();
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&loader_btf))
             .override_global("OFFSETS", offsets.as_bytes(), true)
             .override_global(aya_log::LEVEL, &log_level(), false)
             .map_max_entries("SLOTS", settings.max_sandboxes)
-            .map_max_entries(
-                "MEMBERS",
-                CGROUPS.max(settings.max_sandboxes.saturating_mul(CGROUPS_EACH)),
-            )
+            .override_global("SHELF_BITS", &shelf_bits, true)
+            .map_max_entries("MEMBERS", cgroups)
+            .map_max_entries("SHELVES", 2 << shelf_bits)
             .map_max_entries("SEEN_SYSCALLS", settings.max_sandboxes)
             .map_max_entries("NET_RULES", settings.max_sandboxes * RULE_BANKS)
-            .map_max_entries("COUNTS", settings.max_sandboxes * HOOKS)
+            .map_max_entries("COUNTS", settings.max_sandboxes)
             .load(&object)
             .map_err(not_loaded)?;
         let rings = Rings::take(&mut ebpf, settings.max_sandboxes)?;
@@ -186,22 +205,26 @@ impl Probe {
         let slots = Slots::take(&mut ebpf, settings.max_sandboxes, Arc::clone(&losses))?;
         let slots = Arc::new(slots);
 
-        let tier = match attach_lsm(&mut ebpf, &loader_btf)? {
+        let mut sees_rings = false;
+        let tier = match lsm.attach(&mut ebpf, &loader_btf)? {
             Ok(()) => TierReport { tier: Tier::Lsm, because: None },
             Err(because) => {
-                attach_open_exits(&mut ebpf, &losses)?;
+                attach_call_exits(&mut ebpf, &losses)?;
+                sees_rings = uring::attach(&mut ebpf)?;
                 TierReport { tier: Tier::Trace, because: Some(because) }
             }
         };
+        slots.seen_by(tier.tier);
         for name in TRACEPOINTS {
             attach_tracepoint(&mut ebpf, name, &loader_btf)?;
         }
         for name in SOCKET_HOOKS {
             socket_hook(&mut ebpf, name)?.load().map_err(|error| refused(name, &error))?;
         }
+        creation_hook(&mut ebpf)?.load().map_err(|error| refused(SOCKET_CREATED, &error))?;
         drop(loader_btf);
         memory::trim();
-        Ok(Self { ebpf, tier, slots, rings: Some(rings), losses })
+        Ok(Self { ebpf, tier, lsm, sees_rings, slots, rings: Some(rings), losses })
     }
 
     /// What this kernel lets us see.
@@ -210,15 +233,43 @@ impl Probe {
         &self.tier
     }
 
-    /// Gives the LSM program up for the trace tier: it is attached and does not run.
+    /// Hooks of this tier that the running kernel does not have; not needed, and missed.
+    #[must_use]
+    pub fn lacking(&self) -> &[&'static str] {
+        match self.tier.tier {
+            Tier::Lsm => self.lsm.lacking(),
+            Tier::Trace => &[],
+        }
+    }
+
+    /// Gives the LSM programs up for the trace tier: they are attached and do not run.
     ///
     /// # Errors
     /// The trace tier cannot be attached either.
     pub fn fall_back_to_trace(&mut self, because: String) -> Result<(), LoadError> {
-        detach_lsm(lsm(&mut self.ebpf)?);
-        attach_open_exits(&mut self.ebpf, &self.losses)?;
+        self.lsm.detach(&mut self.ebpf)?;
+        attach_call_exits(&mut self.ebpf, &self.losses)?;
+        self.sees_rings = uring::attach(&mut self.ebpf)?;
+        self.slots.seen_by(Tier::Trace);
         self.tier = TierReport { tier: Tier::Trace, because: Some(because) };
         Ok(())
+    }
+
+    /// Whether opens by io_uring are seen: by the object in the lsm tier, by the result in the trace tier of newer kernels.
+    #[must_use]
+    pub fn sees_opens_by_ring(&self) -> bool {
+        self.sees_rings || self.tier.tier == Tier::Lsm
+    }
+
+    /// Tells the hooks which process is Picket itself, as the initial pid namespace counts.
+    ///
+    /// # Errors
+    /// The object has no such map, or the kernel refuses.
+    pub fn introduce(&mut self, own: u32) -> Result<(), LoadError> {
+        let map = self.ebpf.map_mut(PICKET).ok_or(LoadError::Missing { what: PICKET })?;
+        Array::try_from(map)
+            .and_then(|mut map| map.set(0, own, 0))
+            .map_err(|source| SlotError::Map { map: PICKET, source }.into())
     }
 
     /// Which cgroups belong to which sandbox.
@@ -252,21 +303,28 @@ impl Probe {
     /// The kernel refuses, for instance because the cgroup is gone, or because somebody has attached a program to the
     /// same hook there, or above, that tolerates no other. Nothing stays attached then.
     pub fn guard_network(&mut self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
-        let mut links = Vec::new();
+        let mut guard = NetworkGuard { links: Vec::new(), created: None };
         for name in SOCKET_HOOKS {
             // Links always allow several programs a hook, others' beside ours; `AllowMultiple` is refused with them.
             let attached = socket_hook(&mut self.ebpf, name)?
                 .attach(cgroup.as_fd(), CgroupAttachMode::Single)
                 .map_err(|error| refused(name, &error));
             match attached {
-                Ok(link) => links.push((name, link)),
+                Ok(link) => guard.links.push((name, link)),
                 Err(error) => {
-                    self.release_network(NetworkGuard { links })?;
+                    self.release_network(guard)?;
                     return Err(error);
                 }
             }
         }
-        Ok(NetworkGuard { links })
+        match creation_hook(&mut self.ebpf)?.attach(cgroup.as_fd(), CgroupAttachMode::Single) {
+            Ok(link) => guard.created = Some(link),
+            Err(error) => {
+                self.release_network(guard)?;
+                return Err(refused(SOCKET_CREATED, &error));
+            }
+        }
+        Ok(guard)
     }
 
     /// Detaches the socket hooks of a sandbox that has ended.
@@ -279,17 +337,23 @@ impl Probe {
                 .detach(link)
                 .map_err(|error| refused(name, &error))?;
         }
+        if let Some(link) = guard.created {
+            creation_hook(&mut self.ebpf)?
+                .detach(link)
+                .map_err(|error| refused(SOCKET_CREATED, &error))?;
+        }
         Ok(())
     }
 
     /// Names of the programs that are attached for everybody or, the socket hooks, to each sandbox.
     #[must_use]
     pub fn attached(&self) -> Vec<&'static str> {
-        let opens: &[&'static str] = match self.tier.tier {
-            Tier::Lsm => &[LSM_OPEN],
-            Tier::Trace => &OPEN_EXITS,
+        let of_tier = match self.tier.tier {
+            Tier::Lsm => self.lsm.attached(),
+            Tier::Trace => CALL_EXITS.to_vec(),
         };
-        [opens, &TRACEPOINTS, &SOCKET_HOOKS].concat()
+        let rings: &[&'static str] = if self.sees_rings { &RING_HOOKS } else { &[] };
+        [&of_tier, rings, TRACEPOINTS.as_slice(), &SOCKET_HOOKS, &[SOCKET_CREATED]].concat()
     }
 
     /// Every loaded program, by name.
@@ -332,34 +396,9 @@ fn log_level() -> u8 {
     u8::try_from(level).expect("log has six levels")
 }
 
-/// Attaches the LSM program, or says what the kernel answered.
-fn attach_lsm(ebpf: &mut Ebpf, btf: &LoaderBtf) -> Result<Result<(), String>, LoadError> {
-    let program = lsm(ebpf)?;
-    let attached = program.load(LSM_OPEN, btf).and_then(|()| program.attach().map(drop));
-    if let Err(error) = attached {
-        detach_lsm(program);
-        return Ok(Err(format!("the kernel refuses LSM programs: {}", reason(&error))));
-    }
-    Ok(Ok(()))
-}
-
-fn lsm(ebpf: &mut Ebpf) -> Result<&mut Lsm, LoadError> {
-    match ebpf.program_mut(LSM_OPEN) {
-        Some(Program::Lsm(program)) => Ok(program),
-        _ => Err(LoadError::Missing { what: LSM_OPEN }),
-    }
-}
-
-/// A program that loads and cannot be attached, or is and does not run, must not stay half there.
-fn detach_lsm(program: &mut Lsm) {
-    if let Err(error) = program.unload() {
-        tracing::debug!(%error, "unloading the LSM program");
-    }
-}
-
-/// Attaches the exit tracepoints of the open family.
-fn attach_open_exits(ebpf: &mut Ebpf, losses: &Losses) -> Result<(), LoadError> {
-    tracefs::within(|| OPEN_EXITS.into_iter().try_for_each(|name| attach_exit(ebpf, name, losses)))
+/// Attaches the exit tracepoints of single calls.
+fn attach_call_exits(ebpf: &mut Ebpf, losses: &Losses) -> Result<(), LoadError> {
+    tracefs::within(|| CALL_EXITS.into_iter().try_for_each(|name| attach_exit(ebpf, name, losses)))
         .map_err(LoadError::Tracefs)?
 }
 
@@ -401,35 +440,9 @@ fn socket_hook<'a>(
     }
 }
 
-/// Debian and Ubuntu let nobody but `CAP_SYS_ADMIN` open performance events when this setting is at their default.
-const PARANOID: &str = "; kernel.perf_event_paranoid is above 2 and CAP_SYS_ADMIN is missing: set it to 2 \
-                        (sysctl kernel.perf_event_paranoid=2), or boot with the BPF LSM, which needs no such event";
-
-fn is_paranoid(error: &aya::sys::SyscallError) -> bool {
-    error.call.starts_with("perf_event_open")
-        && error.io_error.kind() == io::ErrorKind::PermissionDenied
-        && fs::read_to_string("/proc/sys/kernel/perf_event_paranoid")
-            .is_ok_and(|setting| setting.trim().parse::<i32>().is_ok_and(|setting| 2 < setting))
-}
-
-fn refused(program: &'static str, error: &ProgramError) -> LoadError {
-    LoadError::Program { program, reason: reason(error) }
-}
-
-/// The kernel's answer in one line; the verifier's last words if it spoke.
-fn reason(error: &ProgramError) -> String {
-    match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            let said: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
-            // The summary line comes last, the complaint just before it.
-            let tail = said.iter().rev().take(4).rev().copied().collect::<Vec<_>>().join(" | ");
-            if tail.is_empty() { io_error.to_string() } else { format!("{io_error}: {tail}") }
-        }
-        ProgramError::SyscallError(error) => {
-            let hint = if is_paranoid(error) { PARANOID } else { "" };
-            format!("{}: {}{hint}", error.call, error.io_error)
-        }
-        other => other.to_string(),
+fn creation_hook(ebpf: &mut Ebpf) -> Result<&mut CgroupSock, LoadError> {
+    match ebpf.program_mut(SOCKET_CREATED) {
+        Some(Program::CgroupSock(program)) => Ok(program),
+        _ => Err(LoadError::Missing { what: SOCKET_CREATED }),
     }
 }

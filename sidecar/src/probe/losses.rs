@@ -11,7 +11,7 @@ use aya::{
     Ebpf,
     maps::{MapData, MapError, PerCpuArray},
 };
-use picket_abi::{Counts, HOOKS, Lost, counts_index, hook};
+use picket_abi::{Counts, HOOKS, Lost, SlotCounts, hook};
 use picket_engine::SandboxId;
 use zerocopy::FromBytes;
 
@@ -36,7 +36,7 @@ impl HookCounts {
     }
 }
 
-type CountsBytes = [u8; size_of::<Counts>()];
+type CountsBytes = [u8; size_of::<SlotCounts>()];
 
 /// Reason of what a program missed because it was skipped while another one ran on the same CPU.
 const NESTED: &str = "nested_run_skipped";
@@ -83,11 +83,9 @@ impl Losses {
     /// Each outcome is taken as it stands, and as many firings as there are outcomes: a run of the former sandbox that
     /// is still under way has no outcome yet, and both will be counted from here on.
     pub(super) fn begin(&self, slot: u32) -> Result<(), MapError> {
-        let mut base = [Counts::default(); N_HOOKS];
-        for (counts, hook) in base.iter_mut().zip(0..) {
-            let now = self.of_slot(slot, hook)?;
-            *counts = Counts { fired: now.fired.min(outcomes(&now)), ..now };
-        }
+        let base = self
+            .all_of_slot(slot)?
+            .map(|now| Counts { fired: now.fired.min(outcomes(&now)), ..now });
         self.bases().insert(slot, base);
         Ok(())
     }
@@ -97,13 +95,14 @@ impl Losses {
     /// # Errors
     /// The map cannot be read.
     pub fn of_sandbox(&self, sandbox: SandboxId) -> Result<Vec<HookCounts>, MapError> {
-        (0..)
-            .zip(hook::NAMES)
-            .map(|(number, hook)| {
-                let now = self.of_slot(sandbox.slot, number)?;
-                Ok(HookCounts { hook, counts: self.since_taken(sandbox.slot, number, &now) })
+        let now = self.all_of_slot(sandbox.slot)?;
+        let numbered = (0..).zip(hook::NAMES).zip(&now);
+        Ok(numbered
+            .map(|((number, hook), now)| {
+                let counts = self.since_taken(sandbox.slot, number, now);
+                HookCounts { hook, counts }
             })
-            .collect()
+            .collect())
     }
 
     /// Counters of a hook for everybody who was ever in this slot, summed over CPUs. These are what must balance.
@@ -114,9 +113,19 @@ impl Losses {
     /// # Errors
     /// The map cannot be read.
     pub fn of_slot(&self, slot: u32, hook: u16) -> Result<Counts, MapError> {
-        let per_cpu = self.counts.get(&counts_index(slot, hook), 0)?;
-        Ok(per_cpu.iter().fold(Counts::default(), |sum, bytes| {
-            add(sum, Counts::read_from_bytes(bytes).unwrap_or_default())
+        let all = self.all_of_slot(slot)?;
+        Ok(all.get(usize::from(hook)).copied().unwrap_or_default())
+    }
+
+    /// The same for all hooks at the price of one system call.
+    pub(crate) fn all_of_slot(&self, slot: u32) -> Result<[Counts; N_HOOKS], MapError> {
+        let per_cpu = self.counts.get(&slot, 0)?;
+        Ok(per_cpu.iter().fold([Counts::ZERO; N_HOOKS], |mut sums, bytes| {
+            let of_cpu = SlotCounts::read_from_bytes(bytes).unwrap_or(SlotCounts::ZERO);
+            for ((sum, counts), seen) in sums.iter_mut().zip(of_cpu.hooks).zip(of_cpu.seen) {
+                *sum = add(*sum, with_seen(counts, seen));
+            }
+            sums
         }))
     }
 
@@ -158,6 +167,11 @@ fn recursion_misses(program: &OwnedFd) -> u64 {
 pub(crate) fn outcomes(counts: &Counts) -> u64 {
     let Counts { fired: _, filtered, aggregated, submitted, dropped, error } = *counts;
     filtered + aggregated + submitted + dropped + error
+}
+
+/// Runs that ended with the look at what was shown before have fired, and were aggregated.
+fn with_seen(counts: Counts, seen: u64) -> Counts {
+    Counts { fired: counts.fired + seen, aggregated: counts.aggregated + seen, ..counts }
 }
 
 fn add(a: Counts, b: Counts) -> Counts {

@@ -6,14 +6,17 @@
 
 pub mod btf;
 pub mod canary;
+mod complaint;
 mod load;
 mod losses;
+mod lsm;
 mod memory;
 pub mod offsets;
 mod rings;
 mod slots;
 mod tier;
 mod tracefs;
+mod uring;
 
 pub use load::{LoadError, NetworkGuard, Probe, ProgramReport, Settings};
 pub use losses::{HookCounts, Losses};

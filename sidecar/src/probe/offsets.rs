@@ -7,8 +7,17 @@ use super::btf::{Btf, BtfError};
 /// (field, kernel structure, dotted path) of every offset; the kernel tests compare them with an independent reader.
 pub const FIELDS: &[(&str, &str, &str)] = Offsets::FIELDS;
 
-/// Fields that may be missing: none yet. A missing one becomes [`ABSENT`], which the verifier refuses when reached.
-const OPTIONAL: &[(&str, &str)] = &[];
+/// Fields that may be missing, because the hooks that read them are attached only where the kernel has what they hang
+/// on. A missing one becomes [`ABSENT`], which is no place of anything.
+const OPTIONAL: &[(&str, &str)] = &[
+    ("io_kiocb", "opcode"),
+    ("io_kiocb", "flags"),
+    ("io_kiocb", "cqe.res"),
+    ("io_kiocb", "ctx"),
+    ("io_ring_ctx", "flags"),
+    ("io_kiocb", "cmd"),
+    ("io_open", "file_slot"),
+];
 
 /// Looks up every field.
 ///

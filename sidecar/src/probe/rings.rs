@@ -5,11 +5,12 @@ mod positions;
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, RawFd},
+    sync::atomic::{Ordering, fence},
 };
 
 use aya::{
     Ebpf,
-    maps::{MapData, MapError, RingBuf},
+    maps::{Array, MapData, MapError, RingBuf},
 };
 use positions::Positions;
 
@@ -50,6 +51,7 @@ pub enum RingError {
 pub struct Rings {
     verdicts: Ring,
     events: Ring,
+    woken: Array<MapData, u64>,
     consumed: Vec<[u64; N_HOOKS]>,
 }
 
@@ -70,14 +72,28 @@ impl Rings {
         Ok(Self {
             verdicts: ring(ebpf, "VERDICTS")?,
             events: ring(ebpf, "EVENTS")?,
+            woken: latches(ebpf)?,
             consumed: vec![[0; N_HOOKS]; slots],
         })
     }
 
-    /// Descriptors that become readable when a record arrives.
+    /// Descriptors that become readable when a record arrives after [`Rings::rearm`].
     #[must_use]
     pub fn descriptors(&self) -> [RawFd; 2] {
         [self.verdicts.records.as_raw_fd(), self.events.records.as_raw_fd()]
+    }
+
+    /// Lets the next record of each ring wake whoever waits at its descriptor; those after it do not, until this is called again.
+    /// To be called before the wait, not before the reading: a descriptor is readable while its ring holds anything.
+    pub fn rearm(&mut self) {
+        for ring in 0..2 {
+            if let Err(error) = self.woken.set(ring, 0, 0) {
+                // The loop turns several times a second all the same.
+                tracing::error!(%error, "the kernel map WOKEN");
+            }
+        }
+        // Before any look at how much the rings hold: else a record and this could miss each other.
+        fence(Ordering::SeqCst);
     }
 
     /// Bytes in each ring that were not read yet.
@@ -113,7 +129,7 @@ impl Rings {
     /// batch that is sorted afterwards never holds an effect without its cause. The slice is the ring's own memory and
     /// goes back to the kernel when `take` returns. Returns how many records were handed over.
     pub fn drain(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> usize {
-        let Self { verdicts, events, consumed } = self;
+        let Self { verdicts, events, woken: _, consumed } = self;
         let mut take = |record: &[u8]| {
             book(consumed, decode::origin(record));
             take(record);
@@ -139,6 +155,12 @@ fn book(consumed: &mut [[u64; N_HOOKS]], origin: Option<Origin>) {
     if let Some(count) = slot.and_then(|hooks| hooks.get_mut(usize::from(hook))) {
         *count += 1;
     }
+}
+
+fn latches(ebpf: &mut Ebpf) -> Result<Array<MapData, u64>, RingError> {
+    let name = "WOKEN";
+    let map = ebpf.take_map(name).ok_or(RingError::Missing { name })?;
+    Array::try_from(map).map_err(|source| RingError::Unmappable { name, source })
 }
 
 fn ring(ebpf: &mut Ebpf, name: &'static str) -> Result<Ring, RingError> {

@@ -5,6 +5,7 @@
 
 mod layout;
 mod maps;
+mod members;
 
 use std::{
     fmt,
@@ -19,7 +20,7 @@ use maps::Maps;
 use picket_abi::{MAX_NET_RULES, RULE_BANKS, SLOT_STARTING, Slot};
 use picket_engine::{KernelTime, Policy, SandboxId};
 
-use super::{load::LoadError, losses::Losses};
+use super::{load::LoadError, losses::Losses, tier::Tier};
 
 /// Why a sandbox cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +100,12 @@ impl Slots {
         layout::rules(policy, now).map(drop)
     }
 
+    /// What is left to the calls' arguments: sockets and memory where no LSM program sees them. Holds for policies that
+    /// are installed from now on.
+    pub(super) fn seen_by(&self, tier: Tier) {
+        self.lock().tier = tier;
+    }
+
     /// Starts watching the cgroup `cgroup` (its v2 id) and everything below it, as it runs.
     ///
     /// `mount_namespace` is the inode number of the sandbox's mount namespace: a file reached through another one has no
@@ -150,7 +157,7 @@ impl Slots {
         if *top == NO_CGROUP {
             *top = cgroup;
         }
-        maps.admit(cgroup, sandbox)
+        maps.members.admit(cgroup, sandbox)
     }
 
     fn take_slot(
@@ -163,7 +170,7 @@ impl Slots {
     ) -> Result<SandboxId, SlotError> {
         let mut maps = self.lock();
         let sandbox = maps.reserve(&self.losses, policy, mount_namespace, flags, now)?;
-        if let Err(error) = maps.admit(cgroup, sandbox) {
+        if let Err(error) = maps.members.admit(cgroup, sandbox) {
             maps.live.remove(&sandbox);
             maps.release(sandbox.slot)?;
             return Err(error);
@@ -186,7 +193,7 @@ impl Slots {
         let (cgroup, old) = *maps.live.get(&sandbox).ok_or(SlotError::unknown(sandbox))?;
         let epoch = maps.next_epoch();
         let next = Slot { flags: 0, bank: (old.bank + 1) % RULE_BANKS, epoch, ..old };
-        let settings = maps.install_policy(sandbox.slot, policy, next, now)?;
+        let settings = maps.install_policy(sandbox.slot, policy, next, old.epoch, now)?;
         maps.live.insert(sandbox, (cgroup, settings));
         Ok(())
     }
@@ -201,11 +208,12 @@ impl Slots {
             return Ok(());
         };
         // The kernel forgets a removed cgroup by itself, and those below it have gone before it.
-        if maps.expel(cgroup, sandbox)? {
-            for below in maps.members_of(sandbox)? {
-                maps.expel(below, sandbox)?;
+        if maps.members.expel(cgroup, sandbox)? {
+            for below in maps.members.of(sandbox)? {
+                maps.members.expel(below, sandbox)?;
             }
         }
+        maps.members.clear_all_of(sandbox)?;
         maps.release(sandbox.slot)
     }
 

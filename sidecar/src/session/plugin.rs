@@ -24,7 +24,7 @@ use crate::{
     supervisor::{
         CapabilitySet, Confinement, Deadlines, DescriptorError, Exit, LAUNCHER_ARGUMENT,
         LaunchSpec, LauncherProgram, Notice, PassedDescriptor, Ready, Running, Sandbox,
-        SandboxError, StartError, start_gated,
+        SandboxError, StartError, StrictError, start_gated, strict_support,
     },
 };
 
@@ -64,6 +64,9 @@ pub enum PluginError {
     /// The kernel cannot hold the new rules.
     #[error(transparent)]
     Slot(#[from] SlotError),
+    /// The plugin is to be confined, and this kernel cannot.
+    #[error(transparent)]
+    Strict(#[from] StrictError),
     /// The gate did not open.
     #[error(transparent)]
     Start(#[from] StartError<SlotError>),
@@ -152,6 +155,9 @@ impl Session {
         let names = Arc::new(Names::default());
         let resolved = manifest.resolve(&context(&launch.program, Occasion::Start, &names))?;
         let entry = resolved.entry.expect("a resolution with an entry point answers with it");
+        if matches!(manifest.confinement(), Confinement::Strict(_)) {
+            strict_support()?;
+        }
         let spec = self.spec(manifest, &launch, &entry.path)?;
         let inherited = inherited(manifest, &launch)?;
         let policy = Policy { entry: Some(entry.file), inherited, ..resolved.policy };
@@ -172,6 +178,9 @@ impl Session {
             self.outlets.introduce(id, Arc::clone(&subject));
             self.watch.name(id, &subject);
             self.watch.register(id, policy.clone(), Arrival::Gated, controls);
+            if let Some(attempts) = &frozen.attempts {
+                self.watch.attend(id, attempts.clone());
+            }
             self.watch.notice(id, EngineNotice::Started);
             Ok(Ready { nonce: frozen.nonce })
         });
@@ -253,7 +262,7 @@ impl Session {
             working_directory: launch.working_directory.clone(),
             descriptors,
             capabilities: CapabilitySet::from_bits(manifest.capabilities()),
-            confinement: Confinement::Standard,
+            confinement: manifest.confinement(),
             deadlines: Deadlines::STANDARD,
         })
     }

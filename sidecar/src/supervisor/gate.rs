@@ -65,6 +65,8 @@ pub enum Fact {
     User,
     /// No exec can give it privileges.
     NoNewPrivileges,
+    /// How many seccomp filters it is under: Picket's own, and with `confinement: strict` one more.
+    Filters,
     /// One of its capability sets.
     Capabilities(&'static str),
     /// Which signals it blocks, ignores or catches.
@@ -91,6 +93,7 @@ impl fmt::Display for Fact {
             Self::Threads => "number of threads",
             Self::User => "user",
             Self::NoNewPrivileges => "no_new_privs flag",
+            Self::Filters => "number of seccomp filters",
             Self::MountNamespace => "mount namespace",
             Self::CgroupMount => "view of the cgroup tree",
             Self::ControlMount => "access to the kernel's controls",
@@ -108,6 +111,7 @@ struct Expected {
     pid: u32,
     cgroup: PathBuf,
     parent: u32,
+    filters: u32,
     uids: String,
     gids: String,
     capabilities: CapabilitySet,
@@ -138,6 +142,7 @@ fn judge(observed: &Observed, expected: &Expected) -> Result<(), GateRefusal> {
     same(Fact::User, &expected.uids, &status.uids)?;
     same(Fact::User, &expected.gids, &status.gids)?;
     same(Fact::NoNewPrivileges, "set", if status.no_new_privileges { "set" } else { "not set" })?;
+    same(Fact::Filters, expected.filters.to_string(), status.filters.to_string())?;
     for (name, set) in status.capabilities {
         same(Fact::Capabilities(name), expected.capabilities.to_string(), set.to_string())?;
     }

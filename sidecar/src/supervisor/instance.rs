@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use super::confine::Listener;
 use super::proc_status::Stat;
 use super::sandbox::Sandbox;
 use super::sys::{self, channel, process};
@@ -50,8 +51,8 @@ impl Launcher {
         channel::send(self.control(), &word.encode(), &[])
     }
 
-    /// The next report, with the descriptor that came along; `None` when the launcher is gone.
-    pub(super) fn next_report(&self) -> io::Result<Option<(Report, Option<OwnedFd>)>> {
+    /// The next report, with the descriptors that came along; `None` when the launcher is gone.
+    pub(super) fn next_report(&self) -> io::Result<Option<(Report, Vec<OwnedFd>)>> {
         let message = match channel::receive(self.control(), false) {
             // A launcher that is killed with words of ours unread resets the connection.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
@@ -61,14 +62,14 @@ impl Launcher {
             return Ok(None);
         };
         let report = Report::decode(&message.bytes)?;
-        Ok(Some((report, message.descriptors.into_iter().next())))
+        Ok(Some((report, message.descriptors)))
     }
 
     /// As [`Launcher::next_report`], but waits; the error is `TimedOut` at the deadline.
     pub(super) fn await_report(
         &self,
         deadline: Instant,
-    ) -> io::Result<Option<(Report, Option<OwnedFd>)>> {
+    ) -> io::Result<Option<(Report, Vec<OwnedFd>)>> {
         let ready = sys::poll(&[(self.control(), libc::POLLIN)], Some(deadline))?;
         if ready == [0] {
             return Err(io::ErrorKind::TimedOut.into());
@@ -106,6 +107,8 @@ pub(super) struct Instance {
     pub(super) child: u32,
     pub(super) child_handle: OwnedFd,
     pub(super) status: OwnedFd,
+    /// Where the calls are heard that its filter holds, if it has one.
+    pub(super) listener: Option<Listener>,
 }
 
 impl Instance {

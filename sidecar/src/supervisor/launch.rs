@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::confine::Listener;
 use super::instance::{Instance, Launcher};
 use super::paths;
 use super::sandbox::{Sandbox, SandboxError};
-use super::spec::{LaunchSpec, LauncherProgram, PassedDescriptor};
+use super::spec::{Confinement, LaunchSpec, LauncherProgram, PassedDescriptor};
 use super::sys::{self, channel, process};
 use super::wire::{Instructions, Report};
 
@@ -133,8 +134,9 @@ pub fn launch(sandbox: Sandbox, spec: &LaunchSpec) -> Result<FrozenChild, Launch
         io::ErrorKind::BrokenPipe => LaunchError::Lost { program: spec.launcher.path.clone() },
         _ => talk(source),
     })?;
-    let (child, child_handle) = await_child(&launcher, spec, deadline)?;
-    Ok(FrozenChild(Instance { launcher, sandbox, child, child_handle, status: status.into() }))
+    let (child, child_handle, listener) = await_child(&launcher, spec, deadline)?;
+    let status = status.into();
+    Ok(FrozenChild(Instance { launcher, sandbox, child, child_handle, status, listener }))
 }
 
 /// A fresh process with the control socket as descriptor 0, and nothing else of ours.
@@ -163,17 +165,23 @@ fn await_child(
     launcher: &Launcher,
     spec: &LaunchSpec,
     deadline: Instant,
-) -> Result<(u32, OwnedFd), LaunchError> {
+) -> Result<(u32, OwnedFd, Option<Listener>), LaunchError> {
     let lost = || LaunchError::Lost { program: spec.launcher.path.clone() };
     match launcher.await_report(deadline) {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             Err(LaunchError::TooLate { waited: spec.deadlines.launch })
         }
         Err(source) => Err(LaunchError::Talk { source }),
-        Ok(Some((Report::Cloned { .. }, Some(handle)))) => {
+        Ok(Some((Report::Cloned { .. }, descriptors))) => {
+            let mut descriptors = descriptors.into_iter();
+            let handle = descriptors.next().ok_or_else(lost)?;
+            let listener = descriptors.next().map(Listener::new);
+            if listener.is_some() != matches!(spec.confinement, Confinement::Strict(_)) {
+                return Err(lost());
+            }
             // By the handle, because the launcher may number processes differently.
             let pid = pid_of(&handle).map_err(|source| LaunchError::Talk { source })?;
-            Ok((pid, handle))
+            Ok((pid, handle, listener))
         }
         Ok(Some((Report::Failed { step, errno }, _))) => {
             let source = io::Error::from_raw_os_error(errno);

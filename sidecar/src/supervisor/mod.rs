@@ -10,6 +10,7 @@
 
 mod capabilities;
 mod cgroup;
+mod confine;
 mod controls;
 mod foreign;
 pub mod gate;
@@ -30,6 +31,9 @@ mod wire;
 
 pub use self::capabilities::CapabilitySet;
 pub use self::cgroup::{CgroupError, CgroupRoot, HOME as CGROUP_HOME};
+pub use self::confine::{
+    Attempt, CallFilter, Listener, StrictError, landlock_version, strict_support,
+};
 pub use self::controls::{Containment, SandboxState};
 pub use self::foreign::{ForeignCgroup, has_other_root};
 pub use self::gate::{GateRefusal, inspect};

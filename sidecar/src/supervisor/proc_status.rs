@@ -20,12 +20,20 @@ pub(super) struct Status {
     pub(super) uids: String,
     pub(super) gids: String,
     pub(super) no_new_privileges: bool,
+    /// Seccomp filters it is under; 0 where the kernel has none.
+    pub(super) filters: u32,
     pub(super) capabilities: [(&'static str, CapabilitySet); 5],
     /// Masks of the signals it blocks, ignores and catches: hexadecimal, without leading zeros.
     pub(super) signals: [(&'static str, String); 3],
 }
 
 impl Status {
+    /// The process that a task belongs to, from its `status`.
+    pub(super) fn group(text: &[u8]) -> Option<u32> {
+        let text = String::from_utf8_lossy(text);
+        text.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+    }
+
     /// `None` when a line is missing or unreadable.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
@@ -43,6 +51,7 @@ impl Status {
             uids: value("Uid")?.to_owned(),
             gids: value("Gid")?.to_owned(),
             no_new_privileges: value("NoNewPrivs")? == "1",
+            filters: value("Seccomp_filters").map_or(Some(0), |text| text.parse().ok())?,
             capabilities: [
                 set(inheritable)?,
                 set(permitted)?,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::capabilities::CapabilitySet;
+use super::confine::CallFilter;
 use super::sys;
 
 /// The first argument that makes the `picket` binary a launcher.
@@ -66,8 +67,8 @@ pub enum Confinement {
     /// No new privileges, no capabilities, no undeclared descriptors, no way to the kernel's
     /// controls. Nothing that would hide an attempt from the hooks.
     Standard,
-    // `Strict` (seccomp by user notification, Landlock) comes here; its steps go where
-    // `launcher/reduce.rs` says so, and the gate then demands `Seccomp: 2`.
+    /// Besides, a filter that refuses every other system call and reports it first.
+    Strict(CallFilter),
 }
 
 /// How long each step of a start may take before it counts as failed.

@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::confine::Listener;
 use super::gate::{self, GateRefusal};
 use super::instance::Instance;
 use super::launch::{self, LaunchError};
@@ -57,6 +58,9 @@ pub struct FrozenInfo {
     pub mount_namespace: u32,
     /// What a Ready must repeat.
     pub nonce: Nonce,
+    /// With `confinement: strict`, where its refused calls are heard. A preparation that keeps it
+    /// must answer them from the start on; they are refused unheard once nobody has it.
+    pub attempts: Option<Listener>,
 }
 
 impl FrozenInfo {
@@ -73,6 +77,7 @@ impl FrozenInfo {
             start_ticks: stat.start_ticks,
             mount_namespace,
             nonce: Nonce(sys::random().map_err(unreadable)?),
+            attempts: instance.listener.clone(),
         })
     }
 }
@@ -187,7 +192,10 @@ impl Inspected {
         if ready.nonce != self.info.nonce {
             return Err(AdmissionRefusal::WrongNonce);
         }
-        Ok(Admitted { instance: self.instance })
+        // From here on whoever prepared is the only one who has it.
+        let mut instance = self.instance;
+        instance.listener = None;
+        Ok(Admitted { instance })
     }
 }
 

@@ -11,12 +11,15 @@ use std::ffi::CString;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use picket_engine::SyscallSet;
+
 use super::capabilities::CapabilitySet;
+use super::confine::CallFilter;
 use super::spec::Confinement;
 use super::sys::process::Ending;
 
 /// First bytes of the instructions: name and layout version.
-const MARK: &[u8] = b"picket launch 2";
+const MARK: &[u8] = b"picket launch 3";
 /// More than `ARG_MAX` allows an exec to carry.
 pub(super) const MAX_INSTRUCTIONS: usize = 16 << 20;
 
@@ -65,9 +68,7 @@ impl Instructions {
             bytes.extend(number.to_le_bytes());
         }
         bytes.extend(self.capabilities.bits().to_le_bytes());
-        bytes.push(match self.confinement {
-            Confinement::Standard => 0,
-        });
+        put_confinement(&mut bytes, self.confinement);
         let orphan = u64::try_from(self.orphan.as_millis()).unwrap_or(u64::MAX);
         bytes.extend(orphan.to_le_bytes());
         bytes
@@ -85,10 +86,7 @@ impl Instructions {
         let environment = reader.list(Reader::text)?;
         let numbers = reader.list(|reader| Ok(RawFd::from_le_bytes(reader.array()?)))?;
         let capabilities = CapabilitySet::from_bits(u64::from_le_bytes(reader.array()?));
-        let confinement = match reader.array()? {
-            [0] => Confinement::Standard,
-            _ => return Err(Malformed),
-        };
+        let confinement = reader.confinement()?;
         let orphan = Duration::from_millis(u64::from_le_bytes(reader.array()?));
         if !reader.rest.is_empty() {
             return Err(Malformed);
@@ -117,6 +115,17 @@ fn put_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
 }
 
+fn put_confinement(bytes: &mut Vec<u8>, confinement: Confinement) {
+    match confinement {
+        Confinement::Standard => bytes.push(0),
+        Confinement::Strict(CallFilter { calls, foreign_abi, any_socket }) => {
+            bytes.push(1);
+            bytes.extend(calls.words().into_iter().flat_map(u64::to_le_bytes));
+            bytes.extend([foreign_abi, any_socket].map(u8::from));
+        }
+    }
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -137,6 +146,30 @@ impl<'a> Reader<'a> {
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
         self.rest = rest;
         Ok(bytes)
+    }
+
+    fn confinement(&mut self) -> Result<Confinement, Malformed> {
+        match self.array()? {
+            [0] => Ok(Confinement::Standard),
+            [1] => {
+                let mut words = [0; 8];
+                for word in &mut words {
+                    *word = u64::from_le_bytes(self.array()?);
+                }
+                let calls = SyscallSet::from_words(words);
+                let [foreign_abi, any_socket] = [self.flag()?, self.flag()?];
+                Ok(Confinement::Strict(CallFilter { calls, foreign_abi, any_socket }))
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    fn flag(&mut self) -> Result<bool, Malformed> {
+        match self.array()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(Malformed),
+        }
     }
 
     fn text(&mut self) -> Result<CString, Malformed> {
@@ -184,7 +217,7 @@ impl Word {
 pub(super) enum Report {
     /// It could not make the child: which step, and the kernel's error number.
     Failed { step: Step, errno: i32 },
-    /// The child exists, frozen. Its pidfd comes along.
+    /// The child exists, frozen. Its pidfd comes along, and the listener of its filter if it has one.
     Cloned { child: u32 },
     /// The child is gone.
     Exited { ending: Ending, executed: bool },
@@ -245,13 +278,14 @@ pub(super) enum Step {
     NoNewPrivileges,
     WorkingDirectory,
     ReadBack,
+    Filter,
     Clone,
     Reducer,
     Guard,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Instructions,
         Self::HideMemory,
         Self::Signals,
@@ -268,6 +302,7 @@ impl Step {
         Self::NoNewPrivileges,
         Self::WorkingDirectory,
         Self::ReadBack,
+        Self::Filter,
         Self::Clone,
         Self::Reducer,
         Self::Guard,
@@ -296,6 +331,9 @@ impl Step {
             Self::NoNewPrivileges => "refusing new privileges",
             Self::WorkingDirectory => "entering the working directory",
             Self::ReadBack => "reading back what it gave up",
+            Self::Filter => {
+                "installing the filter of `confinement: strict` (is Picket under such a filter itself?)"
+            }
             Self::Clone => "cloning the child into the frozen cgroup",
             Self::Reducer => "reducing itself, and died of it without a word",
             Self::Guard => "becoming the sandbox's guard",

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use aya::maps::MapError;
 use picket_abi::{Counts, hook};
 use picket_engine::{Input, KernelTime, SandboxId, Tampering};
 
@@ -157,14 +158,15 @@ impl Ledger {
         let series = series.entry(sandbox).or_insert_with(|| from.metrics.nobody());
         let empty = from.rings.are_empty();
         let mut lost = 0;
-        for ((line, name), hook) in page.lines.iter_mut().zip(hook::NAMES).zip(0..) {
-            let moment = match line.read(sandbox.slot, hook, empty, from) {
-                Ok(moment) => moment,
-                Err(error) => {
-                    tracing::error!(%error, %sandbox, hook = name, "reading the kernel's counters");
-                    continue;
-                }
-            };
+        let moments = match page.read(sandbox.slot, empty, from) {
+            Ok(moments) => moments,
+            Err(error) => {
+                tracing::error!(%error, %sandbox, "reading the kernel's counters");
+                return Some(lost);
+            }
+        };
+        let lines = page.lines.iter_mut().zip(moments).zip(hook::NAMES).zip(0..);
+        for (((line, moment), name), hook) in lines {
             let own = from.losses.since_taken(sandbox.slot, hook, &line.counts);
             lost += own.dropped + own.error;
             series.tell(hook, &own, line.records);
@@ -218,37 +220,47 @@ impl Page {
             self.lines.iter_mut().for_each(|line| line.records = Records::default());
         }
     }
-}
 
-impl Line {
-    /// Reads the kernel's counters, and answers with a moment at which they were true if there was one. `empty`: the
-    /// rings were, a moment ago and after the last record was read.
+    /// Reads the kernel's counters, and answers for each hook with a moment at which they were true if there was one.
+    /// `empty`: the rings were, a moment ago and after the last record was read.
     fn read(
         &mut self,
         slot: u32,
-        hook: u16,
         empty: bool,
         from: &Sources<'_>,
-    ) -> Result<Option<Moment>, aya::maps::MapError> {
-        let moment = |counts, rings_empty| Moment {
-            counts,
-            rings_empty,
-            consumed: from.rings.consumed(slot, hook),
-            accounted: self.accounted,
-        };
-        let mut before = from.losses.of_slot(slot, hook)?;
-        if before == std::mem::replace(&mut self.counts, before) {
-            return Ok(Some(moment(before, empty)));
-        }
+    ) -> Result<[Option<Moment>; N_HOOKS], MapError> {
+        let mut now = from.losses.all_of_slot(slot)?;
+        let mut moments = [const { None }; N_HOOKS];
+        self.compare(&now, slot, empty, from, &mut moments);
         for _ in 0..TRIES {
-            let empty = from.rings.are_empty();
-            let after = from.losses.of_slot(slot, hook)?;
-            self.counts = after;
-            if after == before {
-                return Ok(Some(moment(after, empty)));
+            if moments.iter().all(Option::is_some) {
+                break;
             }
-            before = after;
+            let empty = from.rings.are_empty();
+            now = from.losses.all_of_slot(slot)?;
+            self.compare(&now, slot, empty, from, &mut moments);
         }
-        Ok(None)
+        Ok(moments)
+    }
+
+    /// Takes a reading over. Where it is what was read before, that was a moment; one is enough.
+    fn compare(
+        &mut self,
+        now: &[Counts; N_HOOKS],
+        slot: u32,
+        rings_empty: bool,
+        from: &Sources<'_>,
+        moments: &mut [Option<Moment>; N_HOOKS],
+    ) {
+        let lines = self.lines.iter_mut().zip(now).zip(moments).zip(0..);
+        for (((line, &counts), moment), hook) in lines {
+            if moment.is_some() {
+                continue;
+            }
+            if std::mem::replace(&mut line.counts, counts) == counts {
+                let (consumed, accounted) = (from.rings.consumed(slot, hook), line.accounted);
+                *moment = Some(Moment { counts, rings_empty, consumed, accounted });
+            }
+        }
     }
 }

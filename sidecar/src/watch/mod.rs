@@ -6,12 +6,14 @@
 
 pub(crate) mod act;
 mod arriving;
+mod attempts;
 pub(crate) mod balance;
 mod bell;
 mod count;
 mod priority;
 mod tap;
 mod turn;
+mod wakeups;
 
 use std::{
     io,
@@ -33,7 +35,7 @@ use tokio::sync::mpsc as reports;
 use crate::{
     export::{Metrics, SandboxSeries, Subject},
     probe::{Losses, Rings, Slots},
-    supervisor::Containment,
+    supervisor::{Containment, Listener},
 };
 
 /// Reports that may wait for their reader; what comes then is counted as lost for the reader, never for the verdict.
@@ -115,6 +117,7 @@ enum Early {
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
     Expect { sandbox: SandboxId, after_exec: Option<Box<Policy>> },
     Name { sandbox: SandboxId, series: Box<SandboxSeries> },
+    Attend { sandbox: SandboxId, attempts: Listener },
 }
 
 /// What has its turn between records.
@@ -186,6 +189,12 @@ impl Watch {
     ) {
         let policy = Box::new(policy);
         self.tell(Command::Early(Early::Register { sandbox, policy, arrival, controls }));
+    }
+
+    /// Judges and then refuses the calls that the sandbox's filter holds. To be called after it was registered, and
+    /// before anything in it runs.
+    pub fn attend(&self, sandbox: SandboxId, attempts: Listener) {
+        self.tell(Command::Early(Early::Attend { sandbox, attempts }));
     }
 
     /// Holds back what the kernel reports about a sandbox until [`Watch::join`]: to be called before the kernel side

@@ -15,7 +15,8 @@ use std::{
 
 use picket_abi::Header;
 use picket_engine::{
-    Contain, Effect, Engine, Fact, Input, KernelTime, Narrowing, Policy, SandboxId, Settings,
+    Contain, Effect, Engine, Fact, Input, KernelTime, Narrowing, Order, Policy, SandboxId,
+    Settings, SyscallAbi,
 };
 use tokio::sync::mpsc as reports;
 
@@ -23,17 +24,19 @@ use super::{
     Command, Late, Passed, Report,
     act::Steps,
     arriving::Arriving,
+    attempts::Attempts,
     bell::Bell,
     count::{Ledger, Sources},
     priority,
     tap::Source,
+    wakeups::{HOLD, Wakeups},
 };
 use crate::{
     clock, decode,
     export::Metrics,
     poll,
     probe::{Losses, Rings, Slots},
-    supervisor::{BEAT, Containment},
+    supervisor::{Attempt, BEAT, Containment},
 };
 
 /// Leases and grants run out to this precision, and the guards hear that somebody judges.
@@ -84,9 +87,13 @@ struct Loop {
     engine: Engine,
     judged: BTreeMap<SandboxId, Judged>,
     arriving: Arriving,
+    attempts: Attempts,
     /// Taken from the inbox before their turn.
     deferred: VecDeque<Late>,
     ledger: Ledger,
+    wakeups: Wakeups,
+    /// The last turn left ordinary records for the next.
+    more: bool,
     steps: Steps,
     effects: Vec<Effect>,
     taps: Vec<Source>,
@@ -102,9 +109,12 @@ impl Loop {
         Self {
             parts,
             ledger,
+            wakeups: Wakeups::new(now),
+            more: false,
             engine: Engine::new(Settings::STANDARD),
             judged: BTreeMap::new(),
             arriving: Arriving::default(),
+            attempts: Attempts::default(),
             deferred: VecDeque::new(),
             steps: Steps::default(),
             effects: Vec::new(),
@@ -116,13 +126,17 @@ impl Loop {
     }
 
     fn turn_until_stopped(&mut self) -> io::Result<()> {
+        // Whoever read before may have left the kernel side silent.
+        self.parts.rings.rearm();
         loop {
             self.wait()?;
             if !self.obey() {
                 return Ok(());
             }
-            self.judge_records();
+            let read = self.judge_records();
+            self.judge_attempts();
             self.collect_receipts();
+            self.rearm(read);
             self.pass_time();
             self.parts.turned.store(clock::now().as_nanos(), Ordering::Relaxed);
         }
@@ -135,21 +149,41 @@ impl Loop {
             .rings
             .descriptors()
             .into_iter()
+            .filter(|_| !self.wakeups.held())
             .chain([self.parts.bell.descriptor()])
             .map(|fd| poll::entry(fd, libc::POLLIN))
             .collect();
         entries.extend(self.steps.pending_descriptors().map(|fd| poll::entry(fd, libc::POLLPRI)));
-        poll::poll(&mut entries, self.steps.patience().unwrap_or(TICK))?;
+        entries.extend(self.attempts.entries());
+        let longest = if self.more {
+            Duration::ZERO
+        } else if self.wakeups.held() {
+            HOLD
+        } else {
+            TICK
+        };
+        poll::poll(&mut entries, self.steps.patience().unwrap_or(longest).min(longest))?;
+        self.attempts.ready(&entries);
         self.parts.bell.silence();
         Ok(())
     }
 
-    /// Decodes what has arrived and judges it in the order in which it happened.
-    fn judge_records(&mut self) {
+    /// Lets the next record wake the loop again. What came between the last reading and this is found by the next wait:
+    /// a ring is readable as long as it holds anything.
+    fn rearm(&mut self, read: usize) {
+        self.more = BATCH <= read;
+        let stuck = read == 0 && !self.parts.rings.are_empty();
+        if self.wakeups.may_wake(0 < read, stuck, clock::now()) {
+            self.parts.rings.rearm();
+        }
+    }
+
+    /// Decodes what has arrived and judges it in the order in which it happened. Answers how many records there were.
+    fn judge_records(&mut self) -> usize {
         let Self { parts, batch, ledger, .. } = self;
         let metrics = &parts.metrics;
         ledger.weigh(&parts.rings);
-        parts.rings.drain(BATCH, |bytes| match decode::record(bytes) {
+        let read = parts.rings.drain(BATCH, |bytes| match decode::record(bytes) {
             Ok(decoded) => batch.push(decoded),
             Err(error) => {
                 metrics.undecodable();
@@ -175,6 +209,7 @@ impl Loop {
         }
         // Its room is used again.
         self.batch = batch;
+        read
     }
 
     fn judge(&mut self, decoded: decode::Decoded) {
@@ -182,6 +217,24 @@ impl Loop {
         self.note_start(&decoded);
         let decode::Decoded { sandbox, order, process, fact, .. } = decoded;
         self.handle(Input::Event { sandbox, order, process, fact });
+    }
+
+    /// Judges calls that are held until they are answered, each before its answer: what is frozen for one does not run
+    /// on after it. What the same task did before is in the rings, and was judged just now.
+    fn judge_attempts(&mut self) {
+        for (sandbox, attempt) in self.attempts.take() {
+            let at = clock::now();
+            let Attempt { number, abi, arguments, process, .. } = attempt;
+            let judged = self.judged.get(&sandbox);
+            let by_arguments = abi == SyscallAbi::Native
+                && judged.is_some_and(|judged| judged.policy.syscalls.contains(number));
+            let fact = Fact::Denied { number, abi, arguments, by_arguments };
+            self.ledger.series(sandbox).event(&fact);
+            self.handle(Input::Event { sandbox, order: Order::at(at), process, fact });
+            if let Err(error) = attempt.refuse() {
+                tracing::error!(%error, %sandbox, "a refused call is not answered");
+            }
+        }
     }
 
     /// Judges all that is in the rings by now, however much: what was submitted before this call.

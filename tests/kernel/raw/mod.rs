@@ -1,7 +1,11 @@
 //! System calls that std has no words for, as the acts of the tests need them.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in std")]
 
+mod calls;
 mod files;
+mod names;
+mod processes;
+mod ring;
 mod sockets;
 
 use std::ffi::CString;
@@ -11,10 +15,14 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+pub(crate) use calls::{ANONYMOUS, call_with, map, old_clone, protect, protect_by_key};
 pub(crate) use files::{
     SharedPath, bind_mount, create, detached_clone, memfd, old_open, open, open_at, open_by_handle,
     openat2, own_mounts,
 };
+pub(crate) use names::{make_pipe, pass, take, truncate};
+pub(crate) use processes::{descriptor_of, kill, kill_with_origin, read_memory, seize, tick};
+pub(crate) use ring::{BY_WORKER, LATE, POLLED, Ring};
 pub(crate) use sockets::{
     bind, connect, landlock_without_connections, put_off_connect, send, send_batch, send_connected,
     socket,
@@ -46,8 +54,22 @@ pub(crate) fn clone_process(flags: u64, cgroup: Option<&File>) -> io::Result<u32
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let mut arguments = [0_u64; 11];
     arguments[0] = flags | cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
-    arguments[4] = u64::from(libc::SIGCHLD.cast_unsigned());
     arguments[10] = cgroup.map_or(0, |cgroup| u64::from(cgroup.as_raw_fd().cast_unsigned()));
+    clone3(arguments)
+}
+
+/// Makes a copy of this process that has this number, which nobody has. The copy ends at once.
+pub(crate) fn clone_with_number(number: u32) -> io::Result<u32> {
+    let numbers = [number];
+    let mut arguments = [0_u64; 11];
+    arguments[8] = numbers.as_ptr().addr() as u64;
+    arguments[9] = 1;
+    clone3(arguments)
+}
+
+/// `clone3` with `struct clone_args` as numbers; the copy ends at once.
+fn clone3(mut arguments: [u64; 11]) -> io::Result<u32> {
+    arguments[4] = u64::from(libc::SIGCHLD.cast_unsigned());
     let size = size_of_val(&arguments);
     // SAFETY: the array has the layout of `clone_args`; without CLONE_VM the child has memory of its own.
     let child = checked(unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size) })?;

@@ -111,7 +111,7 @@ pub(crate) fn landlock_without_connections() -> io::Result<()> {
 }
 
 /// `struct sockaddr_in` or `sockaddr_in6` as bytes, and how many of them there are.
-fn sockaddr(address: SocketAddr) -> ([u8; 28], libc::socklen_t) {
+pub(super) fn sockaddr(address: SocketAddr) -> ([u8; 28], libc::socklen_t) {
     let mut bytes = [0; 28];
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     bytes[..2].copy_from_slice(&u16::try_from(family).unwrap().to_ne_bytes());

@@ -1,4 +1,4 @@
-//! What Picket itself costs in memory: size of the program, resident memory with 1 and with 100 sandboxes.
+//! What Picket itself costs: size of the program, resident memory with 1 and with 100 sandboxes, CPU time while they rest.
 //!
 //! The sandboxes are idle; resident memory is this process's own, which does what `picket exec` does.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use picket::export::{Origin, SeriesBudget};
 use picket::manifest::Manifest;
@@ -21,6 +22,9 @@ plugin: { name: bench, version: 1.0.0 }
 exec: [{ path: /usr/bin/sleep }]
 syscalls: { allow: ['@basic-io', '@file-system', '@process', '@signal', '@timer'] }
 ";
+
+/// How long nothing happens.
+const REST: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let program = picket_program();
@@ -49,6 +53,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             started.as_millis(),
         );
     }
+    let (began, used) = (Instant::now(), cpu_nanos()?);
+    thread::park_timeout(REST);
+    let share = (cpu_nanos()? - used) as f64 / began.elapsed().as_nanos() as f64;
+    println!("100 at rest        {:>8.2} % of a processor", share * 100.0);
     // Twice: what the first leaves behind the second uses again.
     for _ in 0..2 {
         let length = session.metrics().text().len();
@@ -63,6 +71,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         session.end(plugin)?;
     }
     Ok(())
+}
+
+/// CPU time of all threads of this process so far.
+fn cpu_nanos() -> Result<u64, Box<dyn Error>> {
+    let mut sum = 0;
+    for thread in fs::read_dir("/proc/self/task")? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        sum += text.split(' ').next().ok_or("no time")?.parse::<u64>()?;
+    }
+    Ok(sum)
 }
 
 fn idle() -> Result<Launch, Box<dyn Error>> {

@@ -12,7 +12,7 @@ use picket::clock;
 use picket::manifest::{Manifest, Names, Occasion, ResolveContext};
 use picket::trace::{Clock, Header, Replay, Writer};
 use picket_engine::{
-    AccessSet, Arrival, Fact, FileId, Input, KernelTime, NetworkOperation, ObservedArgv,
+    AccessSet, Arguments, Arrival, Fact, FileId, Input, KernelTime, NetworkOperation, ObservedArgv,
     ObservedPath, Order, Process, SandboxId, SyscallAbi,
 };
 use picket_tests::picket_program;
@@ -82,7 +82,11 @@ fn fact(sequence: u32) -> Fact {
             script: None,
             argv: ObservedArgv { bytes: b"cat\0-n\0/srv/data/input\0".to_vec(), complete: true },
         },
-        1 | 2 => Fact::Syscall { number: sequence % 3, abi: SyscallAbi::Native },
+        1 | 2 => Fact::Syscall {
+            number: sequence % 3,
+            abi: SyscallAbi::Native,
+            arguments: Arguments::NONE,
+        },
         3 => Fact::Network {
             operation: NetworkOperation::Connect,
             protocol: 6,

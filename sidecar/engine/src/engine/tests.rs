@@ -1,3 +1,4 @@
+use alloc::vec;
 use alloc::vec::Vec;
 
 use proptest::prelude::*;
@@ -162,11 +163,18 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         paths().prop_map(|path| exec(path, &["a", path])),
         Just(exec("/opt/plugin", &[])),
         (0_u32..600).prop_map(syscall),
+        (0_u32..50).prop_map(|family| socket(family, 3, 0)),
+        Just(Fact::Memory { how: MemoryUse::Changed }),
+        paths().prop_map(mapped),
+        Just(Fact::Namespaces { flags: 0x1000_0000 }),
         (1_u16..10_000).prop_map(|port| connect(LOOPBACK, port)),
         (200_u32..210).prop_map(fork),
         Just(Fact::Exit { code: 0 }),
-        Just(LEFT),
-        Just(Fact::Entered {}),
+        prop::sample::select(&[LEFT, Fact::Entered {}][..]),
+        (paths(), prop::sample::select(FileOperation::ALL))
+            .prop_map(|(path, done)| operation(done, path)),
+        (prop::sample::select(Reach::ALL), prop::sample::select(Whose::ALL))
+            .prop_map(|(how, whose)| Fact::Reach { how, whose, process: 1, number: 9 }),
     ]
 }
 

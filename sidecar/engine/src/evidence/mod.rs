@@ -67,7 +67,12 @@ impl Deed {
 
     fn clipped(mut self) -> Self {
         match &mut self {
-            Self::Fact(Fact::Open { path, .. }) => clip_path(path),
+            Self::Fact(
+                Fact::Open { path, .. }
+                | Fact::Mapped { path, .. }
+                | Fact::FileOperation { path, .. },
+            ) => clip_path(path),
+            Self::Fact(Fact::Peer { name, .. }) => name.truncate(Self::MAX_BYTES),
             Self::Fact(Fact::Exec { path, script, argv, .. }) => {
                 clip_path(path);
                 if let Some(script) = script {
@@ -116,6 +121,8 @@ pub enum Declared {
     },
     /// What a launcher needs to reach its `execve`.
     Launcher,
+    /// The call, but not what it was called with.
+    OtherArguments,
 }
 
 #[cfg(test)]

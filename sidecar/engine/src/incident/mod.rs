@@ -10,9 +10,13 @@ use core::net::IpAddr;
 
 use crate::containment::Ladder;
 use crate::{
-    AccessSet, Capability, Deed, Fact, FileId, IncidentId, KernelTime, NetworkOperation,
-    ObservedPath, Reason, SyscallAbi,
+    AccessSet, Arguments, Capability, Deed, Fact, FileId, FileOperation, IncidentId, KernelTime,
+    MemoryUse, NetworkOperation, ObservedPath, Reach, Reason, SyscallAbi, Whose,
 };
+
+/// From this refused attempt of an incident on, attempts count as repeated. One is a libc that
+/// tries a newer call first, two are its second thread; three are a habit.
+pub(crate) const REPEATED: u32 = 3;
 
 /// An open incident.
 #[derive(Clone, Debug)]
@@ -28,9 +32,12 @@ pub(crate) struct Incident {
     pub(crate) findings: u32,
     /// Departures counted instead of said.
     pub(crate) uncounted: u64,
+    /// Refused attempts.
+    denied: u32,
     kinds: BTreeSet<(Capability, Reason)>,
     seen: BTreeSet<(Capability, Reason, Object)>,
-    /// Programs found when the kernel opened them: the exec that follows says the same again.
+    /// Programs found when the kernel opened them, files found when they were made: the exec or the
+    /// open that follows says the same again.
     announced: BTreeSet<Text>,
 }
 
@@ -43,10 +50,17 @@ impl Incident {
             rehearsal: None,
             findings: 0,
             uncounted: 0,
+            denied: 0,
             kinds: BTreeSet::new(),
             seen: BTreeSet::new(),
             announced: BTreeSet::new(),
         }
+    }
+
+    /// Counts a refused attempt; whether it is one of several by now.
+    pub(crate) fn is_repeated_denial(&mut self) -> bool {
+        self.denied = self.denied.saturating_add(1);
+        REPEATED <= self.denied
     }
 
     /// Whether this departure is news: not seen before, and either within the limit or the first
@@ -65,8 +79,9 @@ impl Incident {
         fresh && !self.is_announced(deed)
     }
 
-    /// Whether this exec was found already when the kernel opened its program or script. Not every
-    /// kernel side reports that open; where it does, both together are one departure.
+    /// Whether this exec was found already when the kernel opened its program or script, or this
+    /// open for writing when it made its file. Not every kernel side reports what comes first; where
+    /// it does, both together are one departure.
     fn is_announced(&mut self, deed: &Deed) -> bool {
         match deed {
             Deed::Fact(Fact::Open { path, access, .. }) if access.contains(AccessSet::EXECUTE) => {
@@ -76,6 +91,13 @@ impl Incident {
             Deed::Fact(Fact::Exec { path, script, .. }) => {
                 let name = script.as_deref().map_or_else(|| Object::path_text(path), Object::text);
                 self.announced.remove(&name)
+            }
+            Deed::Fact(Fact::FileOperation { operation: FileOperation::Mknod, path, .. }) => {
+                self.announced.insert(Object::path_text(path));
+                false
+            }
+            Deed::Fact(Fact::Open { path, access, .. }) if access.contains(AccessSet::WRITE) => {
+                self.announced.remove(&Object::path_text(path))
             }
             _ => false,
         }
@@ -96,10 +118,18 @@ impl Incident {
 enum Object {
     /// The reason says it all.
     None,
-    Syscall(SyscallAbi, u32),
+    Syscall(SyscallAbi, u32, Arguments),
     File(FileId, AccessSet, Text),
     Program(FileId, Text, Text, Text),
+    Denied(SyscallAbi, u32),
     Address(NetworkOperation, IpAddr, u16, u8),
+    /// Family, type and protocol; whether the kernel refused it is told with the first.
+    Socket(u32, u32, u32),
+    Memory(MemoryUse),
+    Namespaces(u32),
+    Operation(FileOperation, FileId, Text),
+    Process(Reach, Whose, u32, u32),
+    Peer(NetworkOperation, Whose, Text),
 }
 
 /// The beginning of a text and its length: enough to tell honest names apart, and bounded.
@@ -113,7 +143,8 @@ impl Object {
             return Self::None;
         };
         match fact {
-            Fact::Syscall { number, abi } => Self::Syscall(*abi, *number),
+            Fact::Syscall { number, abi, arguments } => Self::Syscall(*abi, *number, *arguments),
+            Fact::Denied { number, abi, .. } => Self::Denied(*abi, *number),
             Fact::Open { path, file, access, .. } => {
                 Self::File(*file, *access, Self::path_text(path))
             }
@@ -123,6 +154,31 @@ impl Object {
             }
             Fact::Network { operation, protocol, address, port, .. } => {
                 Self::Address(*operation, *address, *port, *protocol)
+            }
+            Fact::Socket { family, socket_type, protocol, .. } => {
+                Self::Socket(*family, *socket_type, *protocol)
+            }
+            Fact::Memory { how } => Self::Memory(*how),
+            Fact::Mapped { path, file, .. } => {
+                Self::File(*file, AccessSet::EXECUTE, Self::path_text(path))
+            }
+            Fact::Namespaces { flags } => Self::Namespaces(*flags),
+            // An open that cuts, and a descriptor that is received, are opens of the same thing.
+            Fact::FileOperation {
+                operation: FileOperation::Truncate | FileOperation::Receive,
+                path,
+                file,
+                access,
+                ..
+            } => Self::File(*file, *access, Self::path_text(path)),
+            Fact::FileOperation { operation, path, file, .. } => {
+                Self::Operation(*operation, *file, Self::path_text(path))
+            }
+            Fact::Reach { how, whose, process, number } => {
+                Self::Process(*how, *whose, *process, *number)
+            }
+            Fact::Peer { operation, whose, name } => {
+                Self::Peer(*operation, *whose, Self::text(name))
             }
             Fact::Fork { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
                 Self::None

@@ -6,6 +6,15 @@ use crate::*;
 
 const NONE: [&str; 0] = [];
 
+const fn reach(how: Reach, number: u32) -> Fact {
+    Fact::Reach { how, whose: Whose::Outside, process: 1, number }
+}
+
+fn peer(name: &str) -> Fact {
+    let operation = NetworkOperation::Connect;
+    Fact::Peer { operation, whose: Whose::Sandbox, name: name.into() }
+}
+
 fn observing() -> Bench {
     Bench::running(Policy { mode: Mode::Observe, ..declared() })
 }
@@ -24,6 +33,9 @@ fn the_same_departure_again_is_counted_and_not_told() {
         syscall(2),
         fork(300),
         LEFT,
+        operation(FileOperation::Unlink, "/x"),
+        reach(Reach::Signal, 9),
+        peer("bus"),
     ];
     for fact in facts {
         let mut bench = observing();
@@ -46,6 +58,11 @@ fn what_differs_in_anything_a_person_asks_for_is_told_apart() {
         (connect("10.0.0.1", 1), connect("10.0.0.1", 2)),
         (connect("10.0.0.1", 1), network(NetworkOperation::Connect, 17, "10.0.0.1", 1)),
         (syscall(2), syscall(3)),
+        (operation(FileOperation::Unlink, "/x"), operation(FileOperation::Unlink, "/y")),
+        (operation(FileOperation::Rename, "/x"), operation(FileOperation::RenameTo, "/x")),
+        (reach(Reach::Signal, 9), reach(Reach::Signal, 15)),
+        (reach(Reach::Inspect, 1), reach(Reach::Attach, 1)),
+        (peer("bus"), peer("sub")),
         (exec_script(&long, "/bin/sh", &[]), exec_script(&longer, "/bin/sh", &[])),
     ];
     for (one, other) in pairs {
@@ -106,4 +123,21 @@ fn an_exec_that_was_found_when_the_kernel_opened_its_program_is_one_finding() {
         // Once: run again in another way it is news as ever.
         assert_eq!(bench.tell(event(ms(22), exec("/x", &["x", "-w"]))).len(), 1, "{run:?}");
     }
+}
+
+#[test]
+fn a_file_that_an_open_creates_and_cuts_is_one_finding() {
+    let mut bench = observing();
+    let absent = FileId { device: 8, inode: 0 };
+    let mut made = operation(FileOperation::Mknod, "/x");
+    if let Fact::FileOperation { file, .. } = &mut made {
+        *file = absent;
+    }
+    let write = open("/x", AccessSet::WRITE);
+    assert_eq!(bench.tell(event(ms(20), made)).len(), 2);
+    assert_eq!(bench.tell(event(ms(21), write.clone())), NONE);
+    assert_eq!(bench.tell(event(ms(22), operation(FileOperation::Truncate, "/x"))), NONE);
+    assert_eq!(bench.tell(event(ms(23), write)), NONE);
+    // To remove it is another thing.
+    assert_eq!(bench.tell(event(ms(24), operation(FileOperation::Unlink, "/x"))).len(), 1);
 }

@@ -7,9 +7,9 @@ use crate::containment::{Demand, Due, Ladder};
 use crate::incident::Incident;
 use crate::lanes::{Offence, declared};
 use crate::{
-    Action, Capability, Closure, Contain, ContainmentPlan, Declared, Deed, Effect, Evidence,
-    Finding, FindingLabels, IncidentId, KernelTime, Mode, Order, Outcome, Process, Reason,
-    SandboxId, Settings,
+    Action, Actions, Capability, Closure, Contain, ContainmentPlan, Declared, Deed, Effect,
+    Evidence, Finding, FindingLabels, IncidentId, KernelTime, Mode, Order, Outcome, Process,
+    Reason, SandboxId, Settings,
 };
 
 /// Who did something, and when.
@@ -37,8 +37,6 @@ impl Sandbox {
     ) {
         let Offence { capability, reason } = offence;
         let at = source.order.time;
-        let action = self.action(offence);
-        let labels = FindingLabels { capability, reason, action };
         let (sandbox, mode, plan, now) =
             (self.id, self.policy.mode, self.policy.containment, self.now);
 
@@ -48,6 +46,8 @@ impl Sandbox {
             effects.push(Effect::IncidentOpened { sandbox, incident, at });
             Incident::open(incident, at)
         });
+        let action = action(&self.policy.actions, offence, incident);
+        let labels = FindingLabels { capability, reason, action };
         let id = incident.id;
         let mut steps = Vec::new();
         if let Some(demand) = Demand::of(labels, at) {
@@ -78,19 +78,6 @@ impl Sandbox {
         effects.append(&mut steps);
     }
 
-    /// The declared action, but never less than a freeze for what nobody watches or holds any more,
-    /// or what could have had a hand in not being watched.
-    fn action(&self, offence: Offence) -> Action {
-        let declared = self.policy.actions.get(offence.capability);
-        let at_least = match (offence.capability, offence.reason) {
-            (Capability::Escape, _) | (_, Reason::LauncherLost | Reason::Unattended) => {
-                Action::Freeze
-            }
-            _ => Action::Alert,
-        };
-        declared.max(at_least)
-    }
-
     pub(super) fn close(&mut self, why: Closure, effects: &mut Vec<Effect>) {
         if let Some(Incident { id: incident, findings, uncounted, .. }) = self.incident.take() {
             let (sandbox, at) = (self.id, self.now);
@@ -103,6 +90,19 @@ impl Sandbox {
                 uncounted,
             });
         }
+    }
+}
+
+/// The declared action, but never less than a freeze for what nobody watches or holds any more, or
+/// what could have had a hand in not being watched.
+fn action(declared: &Actions, offence: Offence, incident: &mut Incident) -> Action {
+    match (offence.capability, offence.reason) {
+        (_, Reason::DeniedAttempt) if incident.is_repeated_denial() => declared.denials().repeated,
+        (_, Reason::DeniedAttempt) => declared.denials().first,
+        (Capability::Escape, _) | (_, Reason::LauncherLost | Reason::Unattended) => {
+            declared.get(offence.capability).max(Action::Freeze)
+        }
+        _ => declared.get(offence.capability),
     }
 }
 

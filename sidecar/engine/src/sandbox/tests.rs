@@ -1,4 +1,5 @@
 mod arrival;
+mod denied;
 mod respond;
 
 use alloc::string::String;

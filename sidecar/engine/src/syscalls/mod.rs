@@ -2,6 +2,10 @@
 //!
 //! Numbers are those of x86-64. Another architecture needs its own tables, not other logic.
 
+mod arguments;
+
+pub use arguments::Arguments;
+
 closed_enum! {
     /// The table a system call number counts in.
     pub enum SyscallAbi {
@@ -99,6 +103,9 @@ pub const DANGER: SyscallSet = SyscallSet::of(&[
     172, 173, 135, 212, // iopl ioperm personality lookup_dcookie
 ]);
 
+/// `unshare`: whoever may call it may have namespaces, by `clone` and `clone3` as well.
+pub const CLONE_FLAGS_DECLARED_BY: u32 = 272;
+
 /// The same calls in the numbers of 32-bit code, with the older spellings that it still has.
 const DANGER_IA32: SyscallSet = SyscallSet::of(&[
     26, 347, 348, 440,
@@ -120,7 +127,7 @@ const DANGER_IA32: SyscallSet = SyscallSet::of(&[
 pub const LAUNCHER: SyscallSet = SyscallSet::of(&[1, 3, 15, 59, 60, 219, 231, 322]);
 
 /// Whether the call is of the danger set, in whichever table its number counts.
-pub(crate) const fn is_dangerous(number: u32, abi: SyscallAbi) -> bool {
+pub const fn is_dangerous(number: u32, abi: SyscallAbi) -> bool {
     const X32_BIT: u32 = 1 << 30;
     match abi {
         SyscallAbi::Native => DANGER.contains(number),

@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    AccessSet, Closure, ContainmentPlan, Engine, FileId, IncidentId, Narrowing, ObservedArgv,
-    OnExpiry, Order, Outcome, Policy, Process, Settings, Step, Tampering, Unresolved,
+    AccessSet, Arguments, Closure, ContainmentPlan, Engine, FileId, FileOperation, IncidentId,
+    MemoryUse, Narrowing, ObservedArgv, OnExpiry, Order, Outcome, Policy, Process, Reach, Settings,
+    Step, Tampering, Unresolved, Whose,
 };
 use proptest::{prelude::*, sample::select};
 
@@ -59,8 +60,8 @@ fn path(bytes: &[u8]) -> ObservedPath {
 fn every_fact_is_told_with_its_sentence_and_its_fields() {
     let argv = ObservedArgv { bytes: b"sh\0-c\0\xff\0".to_vec(), complete: false };
     let facts = [
-        Fact::Syscall { number: 101, abi: SyscallAbi::Native },
-        Fact::Syscall { number: 5, abi: SyscallAbi::Ia32 },
+        Fact::Syscall { number: 101, abi: SyscallAbi::Native, arguments: Arguments::NONE },
+        Fact::Syscall { number: 5, abi: SyscallAbi::Ia32, arguments: Arguments::NONE },
         Fact::Open {
             path: path(b"/tmp/\xffa\\b"),
             file: FILE,
@@ -85,6 +86,27 @@ fn every_fact_is_told_with_its_sentence_and_its_fields() {
         Fact::Exit { code: 256 },
         Fact::Left { how: picket_engine::Departure::Migrated, cgroup: 5 },
         Fact::Entered {},
+        Fact::FileOperation {
+            operation: FileOperation::RenameTo,
+            path: path(b"/etc/shadow"),
+            file: FILE,
+            links: 1,
+            access: AccessSet::WRITE,
+        },
+        Fact::FileOperation {
+            operation: FileOperation::Receive,
+            path: path(b"/etc/shadow"),
+            file: FILE,
+            links: 1,
+            access: AccessSet::READ,
+        },
+        Fact::Reach { how: Reach::Signal, whose: Whose::Picket, process: 7, number: 9 },
+        Fact::Reach { how: Reach::Attach, whose: Whose::Sandbox, process: 8, number: 2 },
+        Fact::Peer {
+            operation: NetworkOperation::Connect,
+            whose: Whose::Outside,
+            name: b"bus\x1b".to_vec(),
+        },
     ];
     let told = facts.map(|fact| line(&Passed::Input(event(fact))).unwrap());
     insta::assert_snapshot!(told.join("\n"));
@@ -145,8 +167,11 @@ fn fact() -> impl Strategy<Value = Fact> {
     let exec = (observed_path(), any::<Option<Vec<u8>>>(), any::<Vec<u8>>(), any::<bool>());
     let network = (select(NetworkOperation::ALL), any::<u8>(), any::<IpAddr>(), any::<u16>());
     prop_oneof![
-        (any::<u32>(), select(SyscallAbi::ALL))
-            .prop_map(|(number, abi)| Fact::Syscall { number, abi }),
+        (any::<u32>(), select(SyscallAbi::ALL)).prop_map(|(number, abi)| Fact::Syscall {
+            number,
+            abi,
+            arguments: Arguments::NONE
+        }),
         (observed_path(), access()).prop_map(|(path, access)| Fact::Open {
             path,
             file: FILE,
@@ -160,12 +185,34 @@ fn fact() -> impl Strategy<Value = Fact> {
         (network, any::<bool>()).prop_map(|((operation, protocol, address, port), refused)| {
             Fact::Network { operation, protocol, address, port, refused }
         }),
+        any::<(u32, u32, u32, bool)>().prop_map(|(family, socket_type, protocol, refused)| {
+            Fact::Socket { family, socket_type, protocol, refused }
+        }),
+        select(MemoryUse::ALL).prop_map(|how| Fact::Memory { how }),
+        observed_path().prop_map(|path| Fact::Mapped { path, file: FILE, links: 1 }),
+        any::<u32>().prop_map(|flags| Fact::Namespaces { flags }),
         any::<(u32, u32)>()
             .prop_map(|(child_tgid, child_tid)| Fact::Fork { child_tgid, child_tid }),
         any::<i32>().prop_map(|code| Fact::Exit { code }),
         (select(picket_engine::Departure::ALL), any::<u64>())
             .prop_map(|(how, cgroup)| Fact::Left { how, cgroup }),
         Just(Fact::Entered {}),
+        about_objects(),
+    ]
+}
+
+fn about_objects() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        (select(FileOperation::ALL), observed_path(), access()).prop_map(
+            |(operation, path, access)| {
+                Fact::FileOperation { operation, path, file: FILE, links: 1, access }
+            }
+        ),
+        (select(Reach::ALL), select(Whose::ALL), any::<(u32, u32)>()).prop_map(
+            |(how, whose, (process, number))| Fact::Reach { how, whose, process, number }
+        ),
+        (select(NetworkOperation::ALL), select(Whose::ALL), any::<Vec<u8>>())
+            .prop_map(|(operation, whose, name)| Fact::Peer { operation, whose, name }),
     ]
 }
 

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use picket_engine::{Fact, Input, KernelTime, Notice, Order, Process, SandboxId, SyscallAbi};
+use picket_engine::{
+    Arguments, Fact, Input, KernelTime, Notice, Order, Process, SandboxId, SyscallAbi,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -86,7 +88,7 @@ fn fact(sandbox: SandboxId, fact: Fact) -> Passed {
 }
 
 fn call(sandbox: SandboxId, number: u32) -> Passed {
-    fact(sandbox, Fact::Syscall { number, abi: SyscallAbi::Native })
+    fact(sandbox, Fact::Syscall { number, abi: SyscallAbi::Native, arguments: Arguments::NONE })
 }
 
 fn exit(sandbox: SandboxId) -> Passed {

@@ -198,7 +198,7 @@ fn bad_manifests_behind_a_good_configuration_are_refused_in_their_own_lines() {
     for (name, manifest) in [
         ("digest of what others start", digest.as_str()),
         ("unknown key", &format!("{PLUGIN}netwrok: {{}}\n")),
-        ("confinement that is not built", &format!("{PLUGIN}confinement: strict\n")),
+        ("confinement of what others start", &format!("{PLUGIN}confinement: strict\n")),
         ("escape only told", &format!("{PLUGIN}actions: {{ escape: alert }}\n")),
         ("empty", ""),
         ("NUL", "version: 1\0"),

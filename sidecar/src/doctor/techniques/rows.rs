@@ -31,7 +31,7 @@ pub static TECHNIQUES: &[Technique] = &[
     Technique {
         id: "A5",
         what: "another name by a hard link or a rename",
-        lsm: Claim { sees: Sight::Object, how: "device and inode; the new name is judged when it is opened" },
+        lsm: Claim { sees: Sight::Object, how: "device and inode; the new name is judged when it is given (`path_link`, `path_rename`) and when it is opened" },
         trace: Claim { sees: Sight::Object, how: "device and inode; the new name is judged when it is opened" },
     },
     Technique {
@@ -53,6 +53,24 @@ pub static TECHNIQUES: &[Technique] = &[
         trace: Claim { sees: Sight::Object, how: "device and inode, canonical path" },
     },
     Technique {
+        id: "A9",
+        what: "`truncate` by path: destroys without opening",
+        lsm: Claim { sees: Sight::Object, how: "`path_truncate`: judged as writing; a protected inode under any name" },
+        trace: Claim { sees: Sight::Call, how: "by its number" },
+    },
+    Technique {
+        id: "A10",
+        what: "rename over a file, link, unlink, mknod, chmod",
+        lsm: Claim { sees: Sight::Object, how: "`path_rename`, `path_link`, `path_unlink`, `path_mknod`, `path_chmod` and their kin: every name judged as writing, a protected inode under any" },
+        trace: Claim { sees: Sight::Call, how: "by its number" },
+    },
+    Technique {
+        id: "A11",
+        what: "`stat` and `access`: asking whether a file is there",
+        lsm: Claim { sees: Sight::Call, how: "by its number; misses are not counted" },
+        trace: Claim { sees: Sight::Call, how: "by its number; misses are not counted" },
+    },
+    Technique {
         id: "A12",
         what: "reading from a descriptor that was inherited",
         lsm: Claim { sees: Sight::Prevented, how: "undeclared ones are closed, and compared at the gate" },
@@ -69,6 +87,48 @@ pub static TECHNIQUES: &[Technique] = &[
         what: "loads from a mapping that was inherited",
         lsm: Claim { sees: Sight::Prevented, how: "the gate lets nothing run before its exec, which clears every mapping" },
         trace: Claim { sees: Sight::Prevented, how: "the gate lets nothing run before its exec, which clears every mapping" },
+    },
+    Technique {
+        id: "A15",
+        what: "`sendfile`, `copy_file_range`, `splice` from a descriptor",
+        lsm: Claim { sees: Sight::Call, how: "by its number; the file was judged when it was opened" },
+        trace: Claim { sees: Sight::Call, how: "by its number; the file was judged when it was opened" },
+    },
+    Technique {
+        id: "A16",
+        what: "a descriptor received by a Unix socket",
+        lsm: Claim { sees: Sight::Object, how: "`file_receive`: judged as an open; sockets and pipes are not" },
+        trace: Claim { sees: Sight::Call, how: "by its number; the file is not judged" },
+    },
+    Technique {
+        id: "A17",
+        what: "a descriptor taken by `pidfd_getfd`",
+        lsm: Claim { sees: Sight::Object, how: "`ptrace_access_check` and `file_receive`, and the danger set" },
+        trace: Claim { sees: Sight::Call, how: "danger set" },
+    },
+    Technique {
+        id: "B1",
+        what: "another process's memory: `process_vm_writev`, `/proc/PID/mem`, `ptrace`",
+        lsm: Claim { sees: Sight::Object, how: "`ptrace_access_check`: whose the process is; `/proc/PID/mem` is opened, so judged as a file, too" },
+        trace: Claim { sees: Sight::Call, how: "danger set, with the process number; `/proc/PID/mem` is opened, so judged as a file" },
+    },
+    Technique {
+        id: "B2",
+        what: "signals to Picket or others outside",
+        lsm: Claim { sees: Sight::Object, how: "`signal_generate`: whose the process is; `task_kill` for the question by signal 0" },
+        trace: Claim { sees: Sight::Object, how: "`signal_generate`: whose the process is; not the question by signal 0" },
+    },
+    Technique {
+        id: "B3",
+        what: "`perf_event_open`",
+        lsm: Claim { sees: Sight::Call, how: "danger set" },
+        trace: Claim { sees: Sight::Call, how: "danger set" },
+    },
+    Technique {
+        id: "B4",
+        what: "System V shared memory, message queues, keyrings",
+        lsm: Claim { sees: Sight::Call, how: "by its number; keyrings are in the danger set" },
+        trace: Claim { sees: Sight::Call, how: "by its number; keyrings are in the danger set" },
     },
     Technique {
         id: "C1",
@@ -91,8 +151,14 @@ pub static TECHNIQUES: &[Technique] = &[
     Technique {
         id: "C4",
         what: "`ld.so ./program`: runs a file that has no right to be executed",
-        lsm: Claim { sees: Sight::Object, how: "the exec of the loader itself, which no default declares" },
-        trace: Claim { sees: Sight::Object, how: "the exec of the loader itself, which no default declares" },
+        lsm: Claim { sees: Sight::Object, how: "the exec of the loader itself, which no default declares, and the file that it maps for execution (`mmap_file`)" },
+        trace: Claim { sees: Sight::Object, how: "the exec of the loader itself, which no default declares, and the file that it maps for execution (exit of `mmap`)" },
+    },
+    Technique {
+        id: "C5",
+        what: "memory that is made executable",
+        lsm: Claim { sees: Sight::Object, how: "`file_mprotect` and `mmap_file`, whichever way the call came" },
+        trace: Claim { sees: Sight::Call, how: "by the protection that 64-bit calls ask for" },
     },
     Technique {
         id: "C6",
@@ -149,6 +215,36 @@ pub static TECHNIQUES: &[Technique] = &[
         trace: Claim { sees: Sight::Object, how: "`cgroup/connect4`, judged as TCP" },
     },
     Technique {
+        id: "D9",
+        what: "raw sockets",
+        lsm: Claim { sees: Sight::Object, how: "`cgroup/sock_create`; refused in the kernel unless declared" },
+        trace: Claim { sees: Sight::Object, how: "`cgroup/sock_create`; refused in the kernel unless declared" },
+    },
+    Technique {
+        id: "D10",
+        what: "packet sockets",
+        lsm: Claim { sees: Sight::Object, how: "`socket_create`; needs `CAP_NET_RAW`, which is given up" },
+        trace: Claim { sees: Sight::Call, how: "by the arguments of `socket`; needs `CAP_NET_RAW`, which is given up" },
+    },
+    Technique {
+        id: "D11",
+        what: "netlink",
+        lsm: Claim { sees: Sight::Object, how: "`socket_create`: the kind has to be declared" },
+        trace: Claim { sees: Sight::Call, how: "by the arguments of `socket`: the kind has to be declared" },
+    },
+    Technique {
+        id: "D12",
+        what: "sockets to the hypervisor (vsock)",
+        lsm: Claim { sees: Sight::Object, how: "`socket_create`: the kind has to be declared" },
+        trace: Claim { sees: Sight::Call, how: "by the arguments of `socket`: the kind has to be declared" },
+    },
+    Technique {
+        id: "D13",
+        what: "Unix sockets to other sandboxes and the host",
+        lsm: Claim { sees: Sight::Object, how: "`unix_stream_connect`, `unix_may_send`: whose the other end is" },
+        trace: Claim { sees: Sight::Call, how: "by its number" },
+    },
+    Technique {
         id: "D14",
         what: "listening",
         lsm: Claim { sees: Sight::Object, how: "`cgroup/bind4`, `bind6`; not port 0, not listening without a bind" },
@@ -165,6 +261,42 @@ pub static TECHNIQUES: &[Technique] = &[
         what: "what Landlock's network rules let pass: fast open, multipath TCP, UDP",
         lsm: Claim { sees: Sight::Object, how: "the socket hooks, which Picket relies on alone" },
         trace: Claim { sees: Sight::Object, how: "the socket hooks, which Picket relies on alone" },
+    },
+    Technique {
+        id: "E1",
+        what: "opening files by a ring",
+        lsm: Claim { sees: Sight::Object, how: "`file_open`, whichever thread of the ring it is" },
+        trace: Claim { sees: Sight::Object, how: "the file behind the result, on kernels with `io_uring_submit_req` (not 6.1); elsewhere the ring's setup only" },
+    },
+    Technique {
+        id: "E2",
+        what: "sockets and connections by a ring",
+        lsm: Claim { sees: Sight::Object, how: "the socket hooks" },
+        trace: Claim { sees: Sight::Object, how: "the socket hooks" },
+    },
+    Technique {
+        id: "E3",
+        what: "datagrams by a ring",
+        lsm: Claim { sees: Sight::Object, how: "the socket hooks" },
+        trace: Claim { sees: Sight::Object, how: "the socket hooks" },
+    },
+    Technique {
+        id: "E4",
+        what: "reading by a ring from a descriptor that was inherited",
+        lsm: Claim { sees: Sight::Prevented, how: "undeclared ones are closed at the gate; what the plugin opened itself was judged then" },
+        trace: Claim { sees: Sight::Prevented, how: "undeclared ones are closed at the gate; what the plugin opened itself was judged then" },
+    },
+    Technique {
+        id: "E5",
+        what: "descriptors that only the ring has",
+        lsm: Claim { sees: Sight::Object, how: "`file_open`" },
+        trace: Claim { sees: Sight::Call, how: "a finding of its own on kernels with `io_uring_submit_req`: nobody can say which file; elsewhere the ring's setup only" },
+    },
+    Technique {
+        id: "E6",
+        what: "io_uring as a whole",
+        lsm: Claim { sees: Sight::Call, how: "danger set: undeclared, the ring's setup is a finding" },
+        trace: Claim { sees: Sight::Call, how: "danger set: undeclared, the ring's setup is a finding" },
     },
     Technique {
         id: "F1",
@@ -197,10 +329,22 @@ pub static TECHNIQUES: &[Technique] = &[
         trace: Claim { sees: Sight::Call, how: "danger set" },
     },
     Technique {
+        id: "F7",
+        what: "a new user namespace",
+        lsm: Claim { sees: Sight::Object, how: "`userns_create` (6.1), and the namespaces of each new task" },
+        trace: Claim { sees: Sight::Call, how: "by the flags of `unshare` and `clone`, and the namespaces of each new task" },
+    },
+    Technique {
         id: "F8",
         what: "a fork bomb or a flood of events",
         lsm: Claim { sees: Sight::Object, how: "processes are counted, verdicts have a ring of their own, losses are exact" },
         trace: Claim { sees: Sight::Object, how: "processes are counted, verdicts have a ring of their own, losses are exact" },
+    },
+    Technique {
+        id: "F10",
+        what: "a process number that is used again",
+        lsm: Claim { sees: Sight::Object, how: "a process is cgroup, number and start time" },
+        trace: Claim { sees: Sight::Object, how: "a process is cgroup, number and start time" },
     },
     Technique {
         id: "F11",

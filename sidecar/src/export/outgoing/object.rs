@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use picket_engine::{Deed, Fact, ObservedPath, SyscallAbi};
+use picket_engine::{Deed, Fact, ObservedPath, SocketClass, SyscallAbi};
 
 use super::pseudonym::{Key, Pseudonym};
 use crate::manifest::syscalls;
@@ -54,16 +54,30 @@ impl Object {
 
     fn of_fact(fact: &Fact, key: &Key) -> Self {
         match fact {
-            Fact::Syscall { number, abi: SyscallAbi::Native } => {
+            Fact::Syscall { number, abi: SyscallAbi::Native, .. } => {
                 Self::plain("syscall", syscalls::name(*number).unwrap_or("unknown"))
             }
-            Fact::Syscall { abi, .. } => Self::plain("syscall", abi.as_str()),
-            Fact::Open { path, .. } => Self::of_path("path", path, key),
+            Fact::Syscall { abi, .. } | Fact::Denied { abi, .. } => {
+                Self::plain("syscall", abi.as_str())
+            }
+            Fact::Open { path, .. } | Fact::FileOperation { path, .. } => {
+                Self::of_path("path", path, key)
+            }
+            Fact::Reach { how, .. } => Self::plain("process", how.as_str()),
+            Fact::Peer { name, .. } if name.is_empty() => Self::plain("address", "unix"),
+            Fact::Peer { name, .. } => Self::named("address", "unix", name, key),
             Fact::Exec { path, .. } => Self::of_path("program", path, key),
             Fact::Network { address, port, .. } => {
                 let name = format!("{address} {port}");
                 Self::named("address", reach(address.to_canonical()), name.as_bytes(), key)
             }
+            Fact::Socket { family, socket_type, protocol, .. } => {
+                let class = SocketClass::of(*family, *socket_type, *protocol);
+                Self::plain("socket", class.map_or("plain", SocketClass::as_str))
+            }
+            Fact::Memory { how } => Self::plain("memory", how.as_str()),
+            Fact::Mapped { path, .. } => Self::of_path("code", path, key),
+            Fact::Namespaces { .. } => Self::plain("namespaces", "new"),
             Fact::Left { how, .. } => Self::plain("process", how.as_str()),
             Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => {
                 Self::plain("process", fact.as_str())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use picket_engine::Protocol;
+use picket_engine::{Protocol, SocketClass};
 
 use super::super::{
     declared::{Endpoint, Host},
@@ -49,6 +49,33 @@ pub(super) fn listen(written: &[At<schema::Listen>], faults: &mut Faults) -> Vec
         endpoints.push(Endpoint { host: entry.address.with(host), ports, protocol, until });
     }
     endpoints
+}
+
+pub(super) fn sockets(written: &[Text], faults: &mut Faults) -> Vec<At<SocketClass>> {
+    let known: Vec<_> = names().map(|class| (class.as_str(), Some(class))).collect();
+    let mut once = Once::new();
+    let mut classes = Vec::new();
+    for text in written {
+        if matches!(text.value.as_str(), "tcp" | "udp" | "unix" | "inet" | "inet6") {
+            faults.add(
+                text.position,
+                format!("`{}` needs no declaration here", text.value),
+                "remove it: sockets of TCP, UDP and Unix are judged by where they go",
+            );
+            continue;
+        }
+        let Some(class) = faults.word("a kind of socket", Some(text), &known, None) else {
+            continue;
+        };
+        once.declare(class, &format!("`{class}`"), text.position, faults);
+        classes.push(text.with(class));
+    }
+    classes
+}
+
+/// The kinds that a manifest can name.
+pub(in crate::manifest) fn names() -> impl Iterator<Item = SocketClass> {
+    SocketClass::ALL.iter().copied().filter(|class| *class != SocketClass::Unnamed)
 }
 
 /// TCP unless said otherwise: the narrower reading.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use picket_engine::{Action, Actions, Capability, ContainmentPlan, Mode, OnExpiry};
+use picket_engine::{Action, Actions, Capability, ContainmentPlan, Denials, Mode, OnExpiry};
 
 use super::super::{
     declared::{HOLD, Plugin, Report, Resources},
@@ -81,18 +81,19 @@ pub(super) fn mode(mode: Option<&Text>, faults: &mut Faults) -> Mode {
     faults.word("a mode", mode, &known, Mode::Enforce)
 }
 
-/// A stricter confinement than can be given is refused, never silently weakened.
-pub(super) fn confinement(confinement: Option<&Text>, faults: &mut Faults) {
+/// Whether it is strict. A filter refuses whatever the mode, so the other modes would not be what
+/// they say.
+pub(super) fn confinement(confinement: Option<&Text>, mode: Mode, faults: &mut Faults) -> bool {
     let strict =
         faults.word("a confinement", confinement, &[("standard", false), ("strict", true)], false);
-    if let (true, Some(text)) = (strict, confinement) {
+    if let (true, Some(text), Mode::Observe | Mode::Shadow) = (strict, confinement, mode) {
         faults.add(
             text.position,
-            "`confinement: strict` (seccomp and Landlock) is not built yet; nothing was started",
-            "write `confinement: standard` if it suffices: no new privileges, no capabilities and \
-             no descriptors but the declared ones, departures contained after the fact",
+            format!("`confinement: strict` refuses system calls, which `mode: {mode}` must not"),
+            "write `mode: enforce`, or `confinement: standard` until the manifest is complete",
         );
     }
+    strict
 }
 
 pub(super) fn processes(processes: &schema::Processes, faults: &mut Faults) -> u32 {
@@ -174,8 +175,20 @@ pub(super) fn actions(written: &schema::Actions, faults: &mut Faults) -> Actions
         (Capability::Escape, &written.escape, Action::Kill),
         (Capability::Telemetry, &written.telemetry, Action::Alert),
     ];
+    let standard = Denials::STANDARD;
+    let first = faults.word("an action", written.denied.as_ref(), &known, standard.first);
+    let least = standard.repeated.max(first);
+    let repeated = faults.word("an action", written.denied_repeatedly.as_ref(), &known, least);
+    if let (true, Some(text)) = (repeated < first, written.denied_repeatedly.as_ref()) {
+        faults.add(
+            text.position,
+            format!("a repeated attempt cannot be answered more mildly than the first, by {first}"),
+            format!("write {first}, or remove `denied_repeatedly`"),
+        );
+    }
     // Every capability has a row; `strict` is only where the chain starts.
-    rows.into_iter().fold(Actions::strict(), |actions, (capability, text, default)| {
+    let actions = Actions::strict().with_denials(Denials { first, repeated });
+    rows.into_iter().fold(actions, |actions, (capability, text, default)| {
         let text = text.as_ref();
         let action = faults.word("an action", text, &known, default);
         if let (Capability::Escape, Action::Alert, Some(text)) = (capability, action, text) {

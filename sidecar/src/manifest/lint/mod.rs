@@ -28,6 +28,8 @@ pub(crate) mod kind {
     pub(crate) const ENDS_SOON: &str = "ends-soon";
     pub(crate) const DANGER: &str = "danger";
     pub(crate) const FOREIGN_ABI: &str = "foreign-abi";
+    pub(crate) const OWN_CODE: &str = "own-code";
+    pub(crate) const UNJUDGED_SOCKET: &str = "unjudged-socket";
     pub(crate) const MISSING: &str = "missing";
 }
 

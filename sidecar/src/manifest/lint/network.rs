@@ -1,6 +1,6 @@
 //! Destinations and local addresses.
 
-use picket_engine::Protocol;
+use picket_engine::{Protocol, SocketClass};
 
 use super::{
     super::declared::{Declared, Endpoint, Host},
@@ -41,6 +41,18 @@ pub(super) fn lint(declared: &Declared, lints: &mut Lints) {
         }
     }
     name_without_dns(&declared.connect, lints);
+    for class in &declared.sockets {
+        // These reach the kernel, or nobody but who answers an echo.
+        if matches!(class.value, SocketClass::Netlink | SocketClass::Ping) {
+            continue;
+        }
+        lints.add(
+            kind::UNJUDGED_SOCKET,
+            class.position,
+            format!("what `{}` sockets send, and where, is not judged", class.value),
+            "remove it unless the plugin cannot do its work without",
+        );
+    }
 }
 
 /// Picket's own look-up is not the plugin's.
@@ -55,7 +67,7 @@ fn name_without_dns(connect: &[Endpoint], lints: &mut Lints) {
             rule.host.position,
             format!("`{}` is a name, and no name server may be asked", host(rule)),
             "declare the name server, such as `{ to: 10.0.0.2, port: 53, protocol: udp }`, and \
-             /etc/resolv.conf under `read`, if the plugin looks the name up itself",
+             /etc/resolv.conf under `read` and `sockets: [netlink]`, if the plugin looks the name up itself",
         );
     }
 }

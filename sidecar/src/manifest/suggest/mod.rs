@@ -12,6 +12,7 @@
 //! * Whatever the watched code is called, the text is a manifest and means what it should.
 
 mod calls;
+mod deeds;
 mod files;
 mod lines;
 mod network;
@@ -80,7 +81,8 @@ pub fn suggest(runs: &[&[Input]], identity: Identity<'_>) -> Suggestion {
     let mut text = head(&seen, runs.len(), identity);
     lines::section(&mut text, "exec", &[("", &programs.list)]);
     lines::section(&mut text, "files", &[("read", &files.read), ("write", &files.write)]);
-    let lists = [("connect", &network.connect), ("listen", &network.listen)];
+    let sockets = deeds::sockets(&seen);
+    let lists = [("connect", &network.connect), ("listen", &network.listen), ("sockets", &sockets)];
     lines::section(&mut text, "network", &lists);
     lines::section(&mut text, "syscalls", &[("allow", &calls::calls(&seen))]);
     tail(&mut text, &seen);
@@ -144,6 +146,7 @@ fn tail(text: &mut String, seen: &Seen) {
              others, {first}\n"
         ));
     }
+    deeds::tail(text, seen);
     for (what, evidence) in &seen.crossings {
         let first = lines::first(evidence);
         text.push_str(&format!("# Dangerous, and nothing can grant it: {what}; {first}\n"));
@@ -189,12 +192,13 @@ impl Suggestion {
             return false;
         };
         match fact {
-            Fact::Syscall { number, .. } => {
+            Fact::Denied { by_arguments: true, .. } => true,
+            Fact::Syscall { number, .. } | Fact::Denied { number, .. } => {
                 self.seen.foreign.contains_key(number)
                     || picket_engine::DANGER.contains(*number)
                     || super::syscalls::name(*number).is_none()
             }
-            Fact::Open { path, .. } => {
+            Fact::Open { path, .. } | Fact::FileOperation { path, .. } => {
                 self.files.left.contains(path)
                     || self.programs.left.iter().any(|it| it.path == *path)
             }
@@ -211,7 +215,11 @@ impl Suggestion {
                     port: *port,
                 })
             }
-            Fact::Left { .. } | Fact::Entered {} => true,
+            Fact::Socket { .. }
+            | Fact::Memory { .. }
+            | Fact::Mapped { .. }
+            | Fact::Namespaces { .. } => deeds::was_left(fact),
+            Fact::Left { .. } | Fact::Entered {} | Fact::Reach { .. } | Fact::Peer { .. } => true,
             Fact::Fork { .. } | Fact::Exit { .. } => false,
         }
     }

@@ -11,8 +11,10 @@ use std::{
 
 use picket_engine::{
     AccessSet, Arrival, Departure, Fact, FileId, Input, KernelTime, NetworkOperation, ObservedPath,
-    Process, SandboxId, SyscallAbi,
+    Process, Reach, SandboxId, SyscallAbi,
 };
+
+use super::deeds::Deeds;
 
 /// All that several recorded runs did.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub(super) struct Seen {
     pub(super) calls: BTreeMap<u32, Evidence>,
     /// Calls of the 32-bit tables by number.
     pub(super) foreign: BTreeMap<u32, Evidence>,
+    /// Sockets, memory and namespaces.
+    pub(super) deeds: Deeds,
     /// Tasks that went out, or came in from outside: in words.
     pub(super) crossings: BTreeMap<&'static str, Evidence>,
     /// Process and thread ids that were its own.
@@ -235,12 +239,13 @@ fn follow(sandbox: &mut Sandbox, process: Process, fact: &Fact, starting: bool) 
 
 fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, evidence: Evidence) {
     match fact {
-        Fact::Syscall { number, abi } => {
+        // Refused under `confinement: strict`: the plugin wanted it all the same.
+        Fact::Syscall { number, abi, .. } | Fact::Denied { number, abi, .. } => {
             let native = *abi == SyscallAbi::Native;
             let calls = if native { &mut seen.calls } else { &mut seen.foreign };
             first(calls.entry(*number), evidence);
         }
-        Fact::Open { path, file, access, .. } => {
+        Fact::Open { path, file, access, .. } | Fact::FileOperation { path, file, access, .. } => {
             let inherited = sandbox.inherited.contains(file);
             if inherited && !access.contains(AccessSet::EXECUTE) {
                 return;
@@ -274,6 +279,23 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
         }
         Fact::Entered {} => {
             first(seen.crossings.entry("a task came in from outside"), evidence);
+        }
+        Fact::Socket { .. }
+        | Fact::Memory { .. }
+        | Fact::Mapped { .. }
+        | Fact::Namespaces { .. } => seen.deeds.remember(fact, evidence),
+        Fact::Reach { how, .. } => {
+            let what = match how {
+                Reach::Signal => "a signal was sent to a process outside",
+                Reach::Probe => "a process outside was asked for",
+                Reach::Inspect => "a process outside was looked into",
+                Reach::Attach => "a process outside was taken hold of",
+            };
+            first(seen.crossings.entry(what), evidence);
+        }
+        Fact::Peer { .. } => {
+            let what = "a Unix socket without a file, of somebody outside, was talked to";
+            first(seen.crossings.entry(what), evidence);
         }
         Fact::Fork { child_tgid, child_tid } => seen.own.extend([*child_tgid, *child_tid]),
         Fact::Exit { .. } => {}

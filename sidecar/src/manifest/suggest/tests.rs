@@ -8,9 +8,9 @@ mod words;
 use std::{collections::BTreeSet, time::Duration};
 
 use picket_engine::{
-    AccessSet, Action, Actions, Arrival, ContainmentPlan, Fact, FileId, Input, KernelTime, Mode,
-    NetworkOperation, ObservedArgv, ObservedPath, OnExpiry, Order, Policy, Process, SandboxId,
-    SyscallAbi,
+    AccessSet, Action, Actions, Arguments, Arrival, ContainmentPlan, Fact, FileId, Input,
+    KernelTime, Mode, NetworkOperation, ObservedArgv, ObservedPath, OnExpiry, Order, Policy,
+    Process, SandboxId, SyscallAbi,
 };
 
 use super::{super::Manifest, Identity, Suggestion, suggest};
@@ -89,7 +89,7 @@ fn script(text: &[u8], interpreter: &str) -> Fact {
 
 pub(in super::super) fn call(name: &str) -> Fact {
     let number = u32::from(super::super::syscalls::number(name).unwrap());
-    Fact::Syscall { number, abi: SyscallAbi::Native }
+    Fact::Syscall { number, abi: SyscallAbi::Native, arguments: Arguments::NONE }
 }
 
 pub(in super::super) fn network(

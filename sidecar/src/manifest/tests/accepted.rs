@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use picket_engine::{Action, Capability, DANGER, Mode, OnExpiry};
+use picket_engine::{Action, Capability, DANGER, Mode, OnExpiry, SocketClass};
 
 use super::super::{PluginReport, load, syscalls};
 use super::{NOTHING, declaring, parse};
@@ -152,4 +152,19 @@ fn the_digest_is_that_of_the_files_bytes() {
     let path = directory.path().join("plugin.yaml");
     fs::write(&path, NOTHING).unwrap();
     assert_eq!(load(&path).unwrap().digest(), Digest::of(NOTHING.as_bytes()));
+}
+
+#[test]
+fn kinds_of_sockets_and_executable_memory_are_declared_and_explained() {
+    let written = "network: { sockets: [netlink, raw] }\nmemory: { executable: true }\n";
+    let manifest = declaring(written);
+    let classes: Vec<_> = manifest.declared.sockets.iter().map(|class| class.value).collect();
+    assert_eq!(classes, [SocketClass::Netlink, SocketClass::Raw]);
+    let mut text = String::new();
+    manifest.explain(&mut text).unwrap();
+    assert!(
+        text.contains("It may have these sockets, whose peers are not judged:\n    netlink raw\n")
+    );
+    assert!(text.contains("IT MAY RUN WHAT IT HAS WRITTEN ITSELF"), "{text}");
+    assert!(declaring("memory: { executable: false }\n").declared.executable_memory.is_none());
 }

@@ -127,7 +127,9 @@ fn identity_and_limits_that_mean_nothing_are_refused() {
     let parts = added(&[
         ("unknown mode", "mode: enforcing\n"),
         ("unknown confinement", "confinement: none\n"),
-        ("confinement that is not built", "confinement: strict\n"),
+        ("misspelt confinement", "confinement: strickt\n"),
+        ("strict and only observed", "mode: observe\nconfinement: strict\n"),
+        ("milder when repeated", "actions: { denied: kill, denied_repeatedly: freeze }\n"),
         ("no process", "processes: { max: 0 }\n"),
         ("too many processes", "processes: { max: 9999999999 }\n"),
         ("signed number", "processes: { max: +4 }\n"),
@@ -321,4 +323,18 @@ fn a_value_as_long_as_the_file_is_not_repeated_in_full() {
 fn a_device_without_end_is_refused_at_the_limit() {
     let error = load("/dev/zero".as_ref()).unwrap_err().to_string();
     assert!(error.starts_with("/dev/zero:1:1: is larger than 1024 KiB"), "{error}");
+}
+
+#[test]
+fn a_kind_of_socket_that_is_none_is_refused_where_it_stands() {
+    let refused = |kind: &str| complaint(&format!("network:\n  sockets: [{kind}]\n"));
+    for (kind, message) in [
+        ("netlnk", "4:13: `netlnk` is not a kind of socket"),
+        ("unnamed", "4:13: `unnamed` is not a kind of socket"),
+        ("tcp", "4:13: `tcp` needs no declaration here"),
+        ("netlink, netlink", "4:22: "),
+    ] {
+        assert!(refused(kind).contains(message), "{}", refused(kind));
+    }
+    assert!(refused("netlnk").contains("netlink"), "{}", refused("netlnk"));
 }

@@ -6,11 +6,12 @@ use std::{
     fs::File,
     io::{self, BufRead, Write},
     net::{Ipv4Addr, Ipv6Addr, UdpSocket},
+    path::Path,
     process::{Command, Stdio},
     thread,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, READY, Told};
+use super::{CHILD_EXIT, CHILD_WORD, READY, RING, Told, calls, objects};
 
 /// Waits for the word, acts, says what it did, and waits for the second word before it ends.
 ///
@@ -23,8 +24,12 @@ pub fn act() -> io::Result<()> {
     let Some(ports) = words.next().transpose()? else {
         return Ok(());
     };
-    let mut ports = ports.split(' ').filter_map(|port| port.parse().ok());
+    let mut told = ports.splitn(5, ' ');
+    let mut ports = told.by_ref().take(2).filter_map(|port| port.parse().ok());
     let (Some(declared), Some(undeclared)) = (ports.next(), ports.next()) else {
+        return Ok(());
+    };
+    let (Some(socket), Some(ring), Some(place)) = (told.next(), told.next(), told.next()) else {
         return Ok(());
     };
 
@@ -32,11 +37,15 @@ pub fn act() -> io::Result<()> {
     // first, or nothing would tell a process id from a thread id.
     let opened = thread::spawn(|| File::open("/proc/self/exe").map(drop)).join();
     opened.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
+    objects::act(Path::new(place), socket)?;
     let told = Told {
         v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), (Ipv4Addr::LOCALHOST, declared)),
         v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, declared)),
         refused: is_refused(undeclared),
+        // Only where it is to be seen: a ring's workers are threads, and who has any gets no user namespace.
+        ring: ring == RING && objects::open_by_ring(Path::new(place))?,
         child: spawn_child()?,
+        done: calls::act()?,
     };
     say(&told.to_string())?;
     words.next().transpose().map(drop)

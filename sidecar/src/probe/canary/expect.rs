@@ -4,17 +4,17 @@ use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::Child,
 };
 
 use ipnet::IpNet;
 use picket_engine::{
     AccessSet, Departure, EndpointRule, Fact, FileId, NetworkOperation, ObservedPath, Policy,
-    Process, Protocol, SyscallAbi,
+    Process, Protocol, SyscallAbi, Whose,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told};
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, RING_HOOKS, Told, calls, objects};
 use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
@@ -39,18 +39,28 @@ pub(super) fn policy(port: u16) -> Policy {
 #[derive(Debug)]
 pub(super) struct Truth {
     /// `None` inside a pid namespace: what the kernel calls us cannot be known there.
-    pid: Option<u32>,
+    pub(super) pid: Option<u32>,
     /// Start of the canary in clock ticks since boot.
     start_ticks: u64,
-    program: FileId,
-    path: Vec<u8>,
+    pub(super) program: FileId,
+    pub(super) path: Vec<u8>,
     arguments: Vec<u8>,
     home_cgroup: u64,
+    /// Its cgroup's directory, where it does what it does with files.
+    pub(super) place: PathBuf,
+    /// The file in it that the kernel keeps the processes in.
+    pub(super) processes: FileId,
 }
 
 impl Truth {
-    pub(super) fn of(canary: &Child, program: &Path, root: &CgroupRoot) -> io::Result<Self> {
+    pub(super) fn of(
+        canary: &Child,
+        program: &Path,
+        root: &CgroupRoot,
+        place: &Path,
+    ) -> io::Result<Self> {
         let path = fs::canonicalize(program)?;
+        let place = fs::canonicalize(place)?;
         let mut arguments = path.as_os_str().as_bytes().to_vec();
         arguments.extend_from_slice(format!("\0{CHILD_WORD}\0").as_bytes());
         let outside = fs::metadata("/proc/self/ns/pid")?.ino() == INITIAL_PID_NAMESPACE;
@@ -61,6 +71,8 @@ impl Truth {
             path: path.as_os_str().as_bytes().to_vec(),
             arguments,
             home_cgroup: fs::metadata(root.home())?.ino(),
+            processes: Mounts::read()?.identify(&place.join(objects::PROCESSES))?.file,
+            place,
         })
     }
 }
@@ -82,6 +94,8 @@ pub(super) struct Expectations {
     truth: Truth,
     told: Told,
     port: u16,
+    tier: Tier,
+    objects: objects::Expected,
     waiting: Vec<&'static str>,
     met: Vec<&'static str>,
 }
@@ -89,7 +103,15 @@ pub(super) struct Expectations {
 const ENTERED: &str = "cgroup_attach_task (arrival)";
 const LEFT: &str = "cgroup_attach_task (departure)";
 const SYSCALL: &str = "sys_enter";
-pub(super) const OPEN_LSM: &str = "file_open";
+/// Whether these are acts that only LSM programs report, and opens are among them.
+pub(super) fn are_lsm(missing: &str) -> bool {
+    let is_lsm =
+        |act: &str| act == OPEN_LSM || calls::LSM.contains(&act) || objects::LSM.contains(&act);
+    let mut missing = missing.split(", ");
+    missing.clone().all(is_lsm) && missing.any(|act| act == OPEN_LSM)
+}
+
+const OPEN_LSM: &str = "file_open";
 const OPEN_TRACE: &str = "sys_exit_openat";
 const FORK: &str = "sched_process_fork";
 const EXEC: &str = "sched_process_exec";
@@ -102,19 +124,35 @@ const SEND6: &str = "sendmsg6";
 const REFUSED: &str = "connect4 (refusal)";
 
 impl Expectations {
-    pub(super) fn new(truth: Truth, told: Told, port: u16, tier: Tier) -> Self {
-        let open = match tier {
-            Tier::Lsm => OPEN_LSM,
-            Tier::Trace => OPEN_TRACE,
-        };
-        let mut waiting = vec![ENTERED, LEFT, SYSCALL, open, FORK, EXEC, EXIT, BIND, REFUSED];
+    pub(super) fn new(
+        truth: Truth,
+        told: Told,
+        port: u16,
+        (tier, lacking): (Tier, &[&str]),
+        objects: objects::Expected,
+    ) -> Self {
+        let mut waiting = vec![ENTERED, LEFT, SYSCALL, FORK, EXEC, EXIT, BIND, REFUSED];
+        waiting.push(objects::SIGNAL);
+        match tier {
+            Tier::Lsm => {
+                waiting.push(OPEN_LSM);
+                waiting.extend(objects::LSM);
+            }
+            Tier::Trace => waiting.push(OPEN_TRACE),
+        }
         if told.v4 {
             waiting.extend([CONNECT4, SEND4]);
         }
         if told.v6 {
             waiting.extend([CONNECT6, SEND6]);
         }
-        Self { truth, told, port, waiting, met: Vec::new() }
+        waiting.extend(calls::expected(told.done, tier, lacking));
+        Self { truth, told, port, tier, objects, waiting, met: Vec::new() }
+    }
+
+    /// Opens by io_uring are to be seen, too.
+    pub(super) fn expect_rings(&mut self) {
+        self.waiting.extend(RING_HOOKS);
     }
 
     pub(super) fn all_met(&self) -> bool {
@@ -125,8 +163,13 @@ impl Expectations {
         self.waiting.join(", ")
     }
 
-    pub(super) fn hooks(self) -> Vec<&'static str> {
-        self.met
+    pub(super) fn hooks(&self) -> Vec<&'static str> {
+        self.met.clone()
+    }
+
+    /// What the kernel calls Picket, as the canary's signal had it.
+    pub(super) fn own_number(&self) -> u32 {
+        self.objects.own
     }
 
     /// True when the record is one of the acts; an error when it is and says something wrong.
@@ -155,7 +198,13 @@ impl Expectations {
                 same("the cgroup it was moved to", cgroup, &self.truth.home_cgroup)?;
                 Some(LEFT)
             }
-            Fact::Left { .. } => None,
+            // The canary is not confined.
+            Fact::Left { .. } | Fact::Denied { .. } => None,
+            Fact::Socket { .. }
+            | Fact::Memory { .. }
+            | Fact::Mapped { .. }
+            | Fact::Namespaces { .. } => self.call(&decoded.fact)?,
+            fact => self.objects.meet(&self.truth, fact)?,
         };
         let Some(act) = act else { return Ok(false) };
         let Some(place) = self.waiting.iter().position(|waiting| *waiting == act) else {
@@ -184,6 +233,9 @@ impl Expectations {
         file: FileId,
         access: AccessSet,
     ) -> Result<Option<&'static str>, CanaryError> {
+        if let Some(act) = objects::opened_by_ring(&self.truth, path, file) {
+            return Ok(Some(act));
+        }
         let truth = ObservedPath::Resolved(self.truth.path.clone());
         if access != AccessSet::READ || (*path != truth && file != self.truth.program) {
             return Ok(None);
@@ -213,6 +265,18 @@ impl Expectations {
             same("its child's process id", &child, &self.told.child)?;
         }
         Ok(Some(FORK))
+    }
+
+    /// Other files may be mapped, too; the one meant is the canary's program.
+    fn call(&self, fact: &Fact) -> Result<Option<&'static str>, CanaryError> {
+        if let Some((path, file)) = calls::mapped(fact) {
+            if file != self.truth.program {
+                return Ok(None);
+            }
+            let truth = ObservedPath::Resolved(self.truth.path.clone());
+            same("a mapped file's path", path, &truth)?;
+        }
+        Ok(calls::met(fact, self.tier))
     }
 
     fn exit(&self, process: u32, code: i32) -> Result<Option<&'static str>, CanaryError> {
@@ -245,7 +309,11 @@ impl Expectations {
 }
 
 /// Both values are our own: nothing of a watched plugin is printed here.
-fn same<T: PartialEq + Shown>(what: &'static str, read: &T, truth: &T) -> Result<(), CanaryError> {
+pub(super) fn same<T: PartialEq + Shown>(
+    what: &'static str,
+    read: &T,
+    truth: &T,
+) -> Result<(), CanaryError> {
     if read == truth {
         return Ok(());
     }
@@ -253,7 +321,7 @@ fn same<T: PartialEq + Shown>(what: &'static str, read: &T, truth: &T) -> Result
 }
 
 /// Engine types print as placeholders, on purpose; the self-test shows its own values.
-trait Shown {
+pub(super) trait Shown {
     fn shown(&self) -> String;
 }
 
@@ -266,7 +334,7 @@ macro_rules! shown_by_debug {
         })+
     };
 }
-shown_by_debug!(u32, u64, i32, SyscallAbi, FileId);
+shown_by_debug!(u32, u64, i32, SyscallAbi, FileId, Whose, AccessSet);
 
 impl Shown for Vec<u8> {
     fn shown(&self) -> String {

@@ -7,7 +7,9 @@
 //! and Picket refuses to run.
 
 mod act;
+mod calls;
 mod expect;
+mod objects;
 
 use std::{
     fmt, fs,
@@ -24,11 +26,14 @@ pub use act::{act, child};
 use expect::Expectations;
 use picket_engine::SandboxId;
 
-use super::{LoadError, Probe, Rings, SlotError};
+use super::{LoadError, Probe, Rings, SlotError, uring::RING_HOOKS};
 use crate::{
     clock, decode,
     supervisor::{CgroupError, CgroupRoot, Sandbox, SandboxError},
 };
+
+/// Tells the canary to open a file by io_uring, too.
+const RING: &str = "ring";
 
 /// First argument that makes `picket` the canary.
 pub const WORD: &str = "__canary";
@@ -94,7 +99,7 @@ pub enum CanaryError {
         truth: String,
     },
     /// The kernel did not refuse what it was told to refuse.
-    #[error("the self-test connected where the kernel should have refused it")]
+    #[error("the self-test connected, or made a socket, where the kernel should have refused it")]
     NotRefused,
 }
 
@@ -104,21 +109,27 @@ struct Told {
     v4: bool,
     v6: bool,
     refused: bool,
+    ring: bool,
     child: u32,
+    done: calls::Done,
 }
 
 impl CanaryError {
-    /// Everything works but the LSM program, which is attached and never runs: `bpf` is not among the active security
+    /// Everything works but the LSM programs, which are attached and never run: `bpf` is not among the active security
     /// modules. Debian's kernels boot like that.
     #[must_use]
     pub(crate) fn is_idle_lsm(&self) -> bool {
-        matches!(self, Self::Silent { missing, .. } if missing == expect::OPEN_LSM)
+        matches!(self, Self::Silent { missing, .. } if expect::are_lsm(missing))
     }
 }
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.v4, self.v6, self.refused, self.child)
+        let calls::Done { socket, code, namespace } = self.done;
+        let asked = calls::Asked::ALL.iter().find(|(asked, _)| *asked == socket);
+        let socket = asked.map_or("", |(_, word)| word);
+        write!(f, "{} {} {} {} {}", self.v4, self.v6, self.refused, self.ring, self.child)?;
+        write!(f, " {socket} {code} {namespace}")
     }
 }
 
@@ -129,9 +140,14 @@ impl FromStr for Told {
         let unreadable = || unreadable(line);
         let mut words = line.split_whitespace();
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
-        let (v4, v6, refused) = (flag()?, flag()?, flag()?);
+        let (v4, v6, refused, ring) = (flag()?, flag()?, flag()?, flag()?);
         let child = words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable)?;
-        Ok(Self { v4, v6, refused, child })
+        let word = words.next().ok_or_else(unreadable)?;
+        let asked = calls::Asked::ALL.iter().find(|(_, known)| *known == word);
+        let (socket, _) = *asked.ok_or_else(unreadable)?;
+        let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
+        let done = calls::Done { socket, code: flag()?, namespace: flag()? };
+        Ok(Self { v4, v6, refused, ring, child, done })
     }
 }
 
@@ -169,7 +185,8 @@ pub fn run(
     let watched = probe.slots().watch(sandbox.id(), &policy, namespace, clock::now())?;
     let outcome = observe(probe, rings, &sandbox, root, program, watched, (declared, undeclared));
     probe.slots().unwatch(watched)?;
-    let hooks = outcome?;
+    let (hooks, own) = outcome?;
+    probe.introduce(own)?;
     probe.release_network(guard)?;
     sandbox.destroy(PATIENCE)?;
     Ok(Proof { hooks, took: begun.elapsed() })
@@ -183,7 +200,7 @@ fn observe(
     program: &Path,
     watched: SandboxId,
     (declared, undeclared): (u16, u16),
-) -> Result<Vec<&'static str>, CanaryError> {
+) -> Result<(Vec<&'static str>, u32), CanaryError> {
     let process = |step| move |source| CanaryError::Process { step, source };
     let mut canary = Command::new(program)
         .arg(WORD)
@@ -197,25 +214,35 @@ fn observe(
             READY => {}
             other => return Err(process("hearing it")(unreadable(other))),
         }
-        let truth = expect::Truth::of(&canary, program, root).map_err(process("looking at it"))?;
+        let truth = expect::Truth::of(&canary, program, root, sandbox.path())
+            .map_err(process("looking at it"))?;
+        let outside = objects::Outside::open().map_err(process("opening sockets for it"))?;
         place(&canary, sandbox.path()).map_err(process("moving it in"))?;
-        say(&mut canary, &format!("{declared} {undeclared}\n"))
+        let (socket, directory) = (outside.name(), sandbox.path().display());
+        let sees_rings = probe.attached().contains(&RING_HOOKS[0]);
+        let ring = if sees_rings { RING } else { "-" };
+        say(&mut canary, &format!("{declared} {undeclared} {socket} {ring} {directory}\n"))
             .map_err(process("telling it to act"))?;
         let told = hear(&mut canary).and_then(|line| line.parse::<Told>());
         let told = told.map_err(process("hearing it"))?;
         place(&canary, &root.home()).map_err(process("moving it out"))?;
-        if !told.refused {
+        if !told.refused || told.done.socket == calls::Asked::Given {
             return Err(CanaryError::NotRefused);
         }
-        let expectations = Expectations::new(truth, told, declared, probe.tier().tier);
+        let objects = objects::Expected::new(&outside);
+        let sight = (probe.tier().tier, probe.lacking());
+        let mut expectations = Expectations::new(truth, told, declared, sight, objects);
+        if told.ring {
+            expectations.expect_rings();
+        }
         collect(rings, watched, expectations)
     })();
     // Closing its input is the second word; it ends by itself.
     drop(canary.stdin.take());
     let ended = canary.wait().map_err(process("waiting for its end"));
-    let hooks = result?;
+    let proven = result?;
     ended?;
-    Ok(hooks)
+    Ok(proven)
 }
 
 /// Reads the rings until everything expected was there.
@@ -223,7 +250,7 @@ fn collect(
     rings: &mut Rings,
     watched: SandboxId,
     mut expected: Expectations,
-) -> Result<Vec<&'static str>, CanaryError> {
+) -> Result<(Vec<&'static str>, u32), CanaryError> {
     let deadline = Instant::now() + SILENCE;
     let mut others = 0;
     loop {
@@ -242,7 +269,7 @@ fn collect(
             return Err(error);
         }
         if expected.all_met() {
-            return Ok(expected.hooks());
+            return Ok((expected.hooks(), expected.own_number()));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

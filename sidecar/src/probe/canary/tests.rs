@@ -1,4 +1,4 @@
-use picket_engine::{ObservedArgv, Order, SandboxId};
+use picket_engine::{Arguments, FileOperation, ObservedArgv, Order, Reach, SandboxId};
 
 use super::*;
 
@@ -7,6 +7,9 @@ const CHILD: u32 = 4_001;
 const PORT: u16 = 40_000;
 const PROGRAM: FileId = FileId { device: 8 << 20 | 1, inode: 77 };
 const OTHER: FileId = FileId { device: 8 << 20 | 1, inode: 78 };
+const PROCESSES: FileId = FileId { device: 26, inode: 79 };
+const PLACE: &str = "/sys/fs/cgroup/self-test";
+const SOCKET: &str = "canary";
 
 fn expectations() -> Expectations {
     let truth = Truth {
@@ -16,9 +19,12 @@ fn expectations() -> Expectations {
         path: b"/bin/picket".to_vec(),
         arguments: b"/bin/picket\0__canary-child\0".to_vec(),
         home_cgroup: 9,
+        place: PathBuf::from(PLACE),
+        processes: PROCESSES,
     };
-    let told = Told { v4: true, v6: true, refused: true, child: CHILD };
-    Expectations::new(truth, told, PORT, Tier::Trace)
+    let done = calls::Done { socket: calls::Asked::Refused, code: true, namespace: true };
+    let told = Told { v4: true, v6: true, refused: true, ring: true, child: CHILD, done };
+    Expectations::new(truth, told, PORT, (Tier::Lsm, &[]), objects::Expected::named(SOCKET))
 }
 
 fn decoded(tgid: u32, fact: Fact) -> Decoded {
@@ -63,7 +69,7 @@ fn everything() -> Vec<Decoded> {
     let left = Fact::Left { how: Departure::Migrated, cgroup: 9 };
     let facts = [
         Fact::Entered {},
-        Fact::Syscall { number: 257, abi: SyscallAbi::Native },
+        Fact::Syscall { number: 257, abi: SyscallAbi::Native, arguments: Arguments::NONE },
         open("/bin/picket", PROGRAM),
         Fact::Fork { child_tgid: CHILD, child_tid: CHILD },
         exec("/bin/picket", PROGRAM, ARGUMENTS),
@@ -74,13 +80,64 @@ fn everything() -> Vec<Decoded> {
         network(NetworkOperation::Connect, v6, PORT, false),
         network(NetworkOperation::Connect, v4, PORT ^ 1, true),
         left,
+        Fact::Socket { family: 2, socket_type: 2, protocol: 136, refused: false },
+        Fact::Socket { family: 2, socket_type: 2, protocol: 136, refused: true },
+        Fact::Memory { how: picket_engine::MemoryUse::Changed },
+        Fact::Mapped { path: path("/bin/picket"), file: PROGRAM, links: 1 },
+        Fact::Namespaces { flags: 0x1000_0000 },
     ];
-    let own = facts.into_iter().map(|fact| {
+    let own = facts.into_iter().chain(about_objects()).map(|fact| {
         let by_second = matches!(fact, Fact::Open { .. });
         let record = decoded(PID, fact);
         if by_second { second(record) } else { record }
     });
     own.chain([decoded(CHILD, Fact::Exit { code: 7 << 8 })]).collect()
+}
+
+fn operation(operation: FileOperation, name: &str, file: FileId) -> Fact {
+    let path = path(&format!("{PLACE}/{name}"));
+    Fact::FileOperation { operation, path, file, links: 1, access: AccessSet::WRITE }
+}
+
+fn reach(how: Reach, number: u32) -> Fact {
+    Fact::Reach { how, whose: Whose::Outside, process: std::process::id(), number }
+}
+
+fn peer(operation: NetworkOperation, name: &str) -> Fact {
+    Fact::Peer { operation, whose: Whose::Outside, name: name.as_bytes().to_vec() }
+}
+
+fn received() -> Fact {
+    Fact::FileOperation {
+        operation: FileOperation::Receive,
+        path: path("/bin/picket"),
+        file: PROGRAM,
+        links: 1,
+        access: AccessSet::READ,
+    }
+}
+
+fn about_objects() -> Vec<Fact> {
+    const URG: u32 = 23;
+    let absent = FileId { inode: 0, ..PROCESSES };
+    vec![
+        reach(Reach::Signal, URG),
+        reach(Reach::Probe, 0),
+        reach(Reach::Inspect, 1),
+        peer(NetworkOperation::Connect, SOCKET),
+        peer(NetworkOperation::Send, "canary-datagrams"),
+        received(),
+        operation(FileOperation::Unlink, "cgroup.procs", PROCESSES),
+        operation(FileOperation::Rename, "cgroup.procs", PROCESSES),
+        operation(FileOperation::Truncate, "cgroup.procs", PROCESSES),
+        operation(FileOperation::Chmod, "cgroup.procs", PROCESSES),
+        operation(FileOperation::Chown, "cgroup.procs", PROCESSES),
+        operation(FileOperation::LinkTo, "canary-named", absent),
+        operation(FileOperation::Mknod, "canary-named", absent),
+        operation(FileOperation::Symlink, "canary-named", absent),
+        operation(FileOperation::Mkdir, "canary-made", absent),
+        operation(FileOperation::Rmdir, "canary-made", PROCESSES),
+    ]
 }
 
 #[test]
@@ -113,7 +170,10 @@ fn every_fact_that_differs_from_the_truth_is_refused_by_name() {
         (decoded(PID + 1, Fact::Entered {}), "its process id"),
         (Decoded { process: late, ..decoded(PID, Fact::Entered {}) }, "its start time"),
         (
-            decoded(PID, Fact::Syscall { number: 257, abi: SyscallAbi::Ia32 }),
+            decoded(
+                PID,
+                Fact::Syscall { number: 257, abi: SyscallAbi::Ia32, arguments: Arguments::NONE },
+            ),
             "the calling convention",
         ),
         (decoded(PID, open("/bin/picket", OTHER)), "an opened file's inode"),
@@ -129,6 +189,15 @@ fn every_fact_that_differs_from_the_truth_is_refused_by_name() {
         (decoded(PID, exec("/bin/picket", PROGRAM, b"x\0")), "its arguments"),
         (decoded(CHILD, Fact::Exit { code: 7 }), "its child's exit code"),
         (decoded(PID, left), "the cgroup it was moved to"),
+        (
+            decoded(PID, operation(FileOperation::Unlink, "other", PROCESSES)),
+            "a changed file's path",
+        ),
+        (
+            decoded(PID, operation(FileOperation::Unlink, "cgroup.procs", OTHER)),
+            "a changed file's inode",
+        ),
+        (decoded(PID, peer(NetworkOperation::Connect, "other")), "the name of Picket's socket"),
     ];
     for (record, fact) in seeded {
         match expectations().meet(&record) {

@@ -2,18 +2,23 @@
 
 use ipnet::IpNet;
 use picket_abi::{
-    MAX_NET_RULES, NetRule, SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK, SYSCALL_WORDS, rule_operation,
+    MAX_NET_RULES, NetRule, SLOT_EXECUTABLE_MEMORY, SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK,
+    SYSCALL_WORDS, rule_operation, socket_class,
 };
-use picket_engine::{Action, Capability, DANGER, EndpointRule, KernelTime, Mode, Policy, Protocol};
+use picket_engine::{
+    Action, Capability, DANGER, EndpointRule, KernelTime, Mode, Policy, Protocol, SocketClass,
+    SocketSet, SyscallSet,
+};
 use zerocopy::IntoBytes;
 
 use super::SlotError;
+use crate::probe::Tier;
 
 /// A bank of network rules.
 pub(super) type RuleBytes = [u8; size_of::<NetRule>() * MAX_NET_RULES];
 
 /// The kernel refuses undeclared network use where the policy acts on it; a plugin that is only watched is not disturbed.
-pub(super) fn refusals(policy: &Policy) -> u32 {
+fn refusals(policy: &Policy) -> u32 {
     let acts =
         |capability| policy.mode == Mode::Enforce && Action::Alert < policy.actions.get(capability);
     let network = if acts(Capability::Network) { SLOT_REFUSE_NETWORK } else { 0 };
@@ -21,8 +26,61 @@ pub(super) fn refusals(policy: &Policy) -> u32 {
     network | listen
 }
 
+/// The slot flags that follow from the policy.
+pub(super) fn flags(policy: &Policy) -> u32 {
+    let memory = if policy.executable_memory { SLOT_EXECUTABLE_MEMORY } else { 0 };
+    refusals(policy) | memory
+}
+
+/// A bit for each kind of socket that needs no record on the verdict ring.
+pub(super) fn sockets(declared: SocketSet) -> u64 {
+    declared.classes().fold(socket_class::PLAIN, |bits, class| bits | 1 << class_bit(class))
+}
+
+const fn class_bit(class: SocketClass) -> u32 {
+    match class {
+        SocketClass::Raw => socket_class::RAW,
+        SocketClass::Ping => socket_class::PING,
+        SocketClass::OtherTransport => socket_class::OTHER_TRANSPORT,
+        SocketClass::Unnamed => socket_class::UNKNOWN,
+        // Numbers of address families.
+        SocketClass::Key => 15,
+        SocketClass::Netlink => 16,
+        SocketClass::Packet => 17,
+        SocketClass::Rds => 21,
+        SocketClass::Can => 29,
+        SocketClass::Tipc => 30,
+        SocketClass::Bluetooth => 31,
+        SocketClass::Alg => 38,
+        SocketClass::Vsock => 40,
+        SocketClass::Qipcrtr => 42,
+        SocketClass::Smc => 43,
+        SocketClass::Xdp => 44,
+    }
+}
+
+/// Calls whose arguments are looked at in every tier: `clone`.
+const BY_ARGUMENT: SyscallSet = SyscallSet::of(&[56]);
+
+/// Where no LSM program sees sockets and memory: mmap mprotect shmat socket socketpair pkey_mprotect.
+const BY_ARGUMENT_WITHOUT_LSM: SyscallSet = SyscallSet::of(&[9, 10, 30, 41, 53, 329]);
+
+/// Calls that the kernel side looks at each time: undeclared ones of the danger set, and those by argument.
+pub(super) fn looked_at(policy: &Policy, tier: Tier) -> [u64; SYSCALL_WORDS] {
+    let mut words = undeclared_danger(policy);
+    let without_lsm = match tier {
+        Tier::Lsm => SyscallSet::EMPTY,
+        Tier::Trace => BY_ARGUMENT_WITHOUT_LSM,
+    };
+    let by_argument = BY_ARGUMENT.words().into_iter().zip(without_lsm.words());
+    for (word, (always, here)) in words.iter_mut().zip(by_argument) {
+        *word |= always | here;
+    }
+    words
+}
+
 /// Calls of the danger set that the policy does not declare.
-pub(super) fn undeclared_danger(policy: &Policy) -> [u64; SYSCALL_WORDS] {
+fn undeclared_danger(policy: &Policy) -> [u64; SYSCALL_WORDS] {
     let mut words = DANGER.words();
     for (word, declared) in words.iter_mut().zip(policy.syscalls.words()) {
         *word &= !declared;

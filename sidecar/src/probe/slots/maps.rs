@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, MapData, MapError},
+    maps::{Array, MapData},
 };
-use picket_abi::{Member, RULE_BANKS, SYSCALL_WORDS, Slot};
+use picket_abi::{RULE_BANKS, SYSCALL_WORDS, Slot};
 use picket_engine::{KernelTime, Policy, SandboxId};
-use zerocopy::FromBytes;
 
 use super::{
     NO_CGROUP, SlotError,
     layout::{self, RuleBytes},
     map,
+    members::Members,
 };
-use crate::probe::{load::LoadError, losses::Losses};
+use crate::probe::{Tier, load::LoadError, losses::Losses};
 
 type SlotBytes = [u8; size_of::<Slot>()];
-type MemberBytes = [u8; size_of::<Member>()];
 
 /// A slot that nobody has.
 const FREE: Slot = Slot {
@@ -30,12 +29,13 @@ const FREE: Slot = Slot {
     mount_namespace: 0,
     declared: [0; SYSCALL_WORDS],
     danger: [0; SYSCALL_WORDS],
+    sockets: 0,
 };
 
 /// All of them, and which slots are taken.
 pub(super) struct Maps {
     slots: Array<MapData, SlotBytes>,
-    members: HashMap<MapData, u64, MemberBytes>,
+    pub(super) members: Members,
     seen: Array<MapData, [u64; SYSCALL_WORDS]>,
     rules: Array<MapData, RuleBytes>,
     free: Vec<u32>,
@@ -45,13 +45,14 @@ pub(super) struct Maps {
     /// profit from what the last one has shown.
     last_epoch: u32,
     pub(super) live: BTreeMap<SandboxId, (u64, Slot)>,
+    pub(super) tier: Tier,
 }
 
 impl Maps {
     pub(super) fn take(ebpf: &mut Ebpf, max: u32) -> Result<Self, LoadError> {
         Ok(Self {
             slots: map(ebpf, "SLOTS")?,
-            members: map(ebpf, "MEMBERS")?,
+            members: Members::take(ebpf)?,
             seen: map(ebpf, "SEEN_SYSCALLS")?,
             rules: map(ebpf, "NET_RULES")?,
             // Taken from the end: slot 0 first.
@@ -60,6 +61,7 @@ impl Maps {
             last_generation: 0,
             last_epoch: 0,
             live: BTreeMap::new(),
+            tier: Tier::Trace,
         })
     }
 
@@ -82,7 +84,7 @@ impl Maps {
         let epoch = self.next_epoch();
         let fresh = Slot { generation, flags, epoch, mount_namespace, ..FREE };
         losses.begin(slot).map_err(SlotError::Counters)?;
-        let settings = self.install_policy(slot, policy, fresh, now)?;
+        let settings = self.install_policy(slot, policy, fresh, epoch, now)?;
         self.free.pop();
         self.last_generation = generation;
         self.live.insert(sandbox, (NO_CGROUP, settings));
@@ -96,43 +98,16 @@ impl Maps {
         Ok(())
     }
 
-    /// False when it is no member of this sandbox: not any more, or of a wider one by now.
-    pub(super) fn expel(&mut self, cgroup: u64, sandbox: SandboxId) -> Result<bool, SlotError> {
-        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
-        match self.members.get(&cgroup, 0) {
-            Ok(there) if Member::read_from_bytes(&there) == Ok(member) => {}
-            Err(error) if !is_absent(&error) => {
-                return Err(SlotError::Map { map: "MEMBERS", source: error });
-            }
-            _ => return Ok(false),
-        }
-        match self.members.remove(&cgroup) {
-            Ok(()) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(source) => Err(SlotError::Map { map: "MEMBERS", source }),
-        }
-    }
-
-    pub(super) fn members_of(&self, sandbox: SandboxId) -> Result<Vec<u64>, SlotError> {
-        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
-        let bytes: MemberBytes = zerocopy::transmute!(member);
-        let mut cgroups = Vec::new();
-        for entry in self.members.iter() {
-            let (cgroup, there) =
-                entry.map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
-            if there == bytes {
-                cgroups.push(cgroup);
-            }
-        }
-        Ok(cgroups)
-    }
-
     /// Writes a slot whose generation, epoch, bank and flags are given; the policy says the rest.
+    ///
+    /// All but the epoch first, under the `former` one: what the kernel side has answered in an epoch holds as long as the
+    /// epoch, so it must not find the new epoch with the old rules.
     pub(super) fn install_policy(
         &mut self,
         slot: u32,
         policy: &Policy,
         frame: Slot,
+        former: u32,
         now: KernelTime,
     ) -> Result<Slot, SlotError> {
         let (rules, count) = layout::rules(policy, now)?;
@@ -141,12 +116,15 @@ impl Maps {
             .set(index, rules, 0)
             .map_err(|source| SlotError::Map { map: "NET_RULES", source })?;
         let settings = Slot {
-            flags: frame.flags | layout::refusals(policy),
+            flags: frame.flags | layout::flags(policy),
             rules: count,
             declared: policy.syscalls.words(),
-            danger: layout::undeclared_danger(policy),
+            danger: layout::looked_at(policy, self.tier),
+            sockets: layout::sockets(policy.sockets),
             ..frame
         };
+        let bytes: SlotBytes = zerocopy::transmute!(Slot { epoch: former, ..settings });
+        self.slots.set(slot, bytes, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
         let bytes: SlotBytes = zerocopy::transmute!(settings);
         self.slots.set(slot, bytes, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
         self.seen
@@ -176,29 +154,5 @@ impl Maps {
             return Err(SlotError::NotReadBack { map: "NET_RULES" });
         }
         Ok(())
-    }
-
-    pub(super) fn admit(&mut self, cgroup: u64, sandbox: SandboxId) -> Result<(), SlotError> {
-        let member = Member { slot: sandbox.slot, generation: sandbox.generation };
-        let bytes: MemberBytes = zerocopy::transmute!(member);
-        self.members
-            .insert(cgroup, bytes, 0)
-            .map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
-        let there = self
-            .members
-            .get(&cgroup, 0)
-            .map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
-        if Member::read_from_bytes(&there) != Ok(member) {
-            return Err(SlotError::NotReadBack { map: "MEMBERS" });
-        }
-        Ok(())
-    }
-}
-
-fn is_absent(error: &MapError) -> bool {
-    match error {
-        MapError::KeyNotFound => true,
-        MapError::SyscallError(error) => error.io_error.raw_os_error() == Some(libc::ENOENT),
-        _ => false,
     }
 }

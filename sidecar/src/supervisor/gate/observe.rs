@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::super::instance::Instance;
 use super::super::mounts::{self, Mount};
 use super::super::proc_status::{Stat, Status};
-use super::super::spec::LaunchSpec;
+use super::super::spec::{Confinement, LaunchSpec};
 use super::{Expected, GateRefusal};
 
 /// How long a fresh clone may take to reach the freezer. It runs nothing on its way there.
@@ -72,6 +72,7 @@ pub(super) fn expectation(instance: &Instance, spec: &LaunchSpec) -> Result<Expe
         pid: instance.child,
         cgroup: instance.sandbox.name_in_proc().to_owned(),
         parent: instance.launcher.pid(),
+        filters: status.filters + u32::from(matches!(spec.confinement, Confinement::Strict(_))),
         uids: status.uids,
         gids: status.gids,
         capabilities: spec.capabilities,

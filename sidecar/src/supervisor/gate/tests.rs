@@ -8,6 +8,8 @@ PPid:\t70\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nThreads:\t1
 SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000
 CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000
 CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1
+Seccomp:\t2
+Seccomp_filters:\t1
 ";
 
 /// What a child on a hybrid host sees after its launcher isolated it.
@@ -47,6 +49,7 @@ fn right_child() -> (Observed, Expected) {
         pid: 71,
         cgroup: "/picket/p.1".into(),
         parent: 70,
+        filters: 1,
         uids: observed.status.uids.clone(),
         gids: observed.status.gids.clone(),
         capabilities: CapabilitySet::EMPTY,
@@ -116,6 +119,13 @@ fn it_must_have_no_privilege_that_is_not_declared() {
         let right = format!("{set}:\t0000000000000000");
         let wrong = format!("{set}:\t0000000000000001");
         assert_eq!(with_status(&right, &wrong), Fact::Capabilities(set));
+    }
+}
+
+#[test]
+fn it_must_be_under_as_many_filters_as_declared() {
+    for wrong in ["Seccomp_filters:\t0", "Seccomp_filters:\t2"] {
+        assert_eq!(with_status("Seccomp_filters:\t1", wrong), Fact::Filters);
     }
 }
 

@@ -24,7 +24,7 @@ mod isolate;
 mod reduce;
 
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ use self::guard::Guard;
 use super::controls::Controls;
 use super::paths;
 use super::pulse::Pulse;
-use super::sys::channel::MAX_MESSAGE;
+use super::sys::channel::Received;
 use super::sys::process::{self, Birth};
 use super::sys::{self, channel};
 use super::wire::{Instructions, MAX_INSTRUCTIONS, Malformed, Report, Step};
@@ -113,7 +113,7 @@ fn take_control_socket() -> io::Result<OwnedFd> {
 
 fn serve(control: &OwnedFd) {
     let outcome = start(control);
-    let (guard, child) = match outcome {
+    let (guard, child, listener) = match outcome {
         Ok(Some(started)) => started,
         // Picket changed its mind, or is gone, before there was anything to guard.
         Ok(None) => return,
@@ -125,12 +125,20 @@ fn serve(control: &OwnedFd) {
     };
     let report = Report::Cloned { child }.encode();
     // When Picket is gone, the guard finds out by itself at once.
-    drop(channel::send(control.as_fd(), &report, &[guard.child_handle()]));
+    let descriptors: Vec<_> =
+        [guard.child_handle()].into_iter().chain(listener.as_ref().map(AsFd::as_fd)).collect();
+    drop(channel::send(control.as_fd(), &report, &descriptors));
+    drop(descriptors);
+    // A copy that outlived Picket's would keep refused calls waiting for ever.
+    drop(listener);
     guard.stand(control.as_fd());
 }
 
+/// A guard, its child, and where the refused calls of the child are heard.
+type Started = (Guard, u32, Option<OwnedFd>);
+
 /// Makes the frozen child. `None` when Picket is gone.
-fn start(control: &OwnedFd) -> Result<Option<(Guard, u32)>, Fault> {
+fn start(control: &OwnedFd) -> Result<Option<Started>, Fault> {
     process::rename(c"picket-launch").during(Step::HideMemory)?;
     // Before anything secret is in it.
     process::hide_memory().during(Step::HideMemory)?;
@@ -139,23 +147,22 @@ fn start(control: &OwnedFd) -> Result<Option<(Guard, u32)>, Fault> {
         return Ok(None);
     };
     let Parcel { picket, lock, controls, pulse, directory, status, declared } = parcel;
-    let (answers, report) = io::pipe().during(Step::Fork)?;
+    let (answers, report) = channel::pair().during(Step::Fork)?;
     let guard_pid = std::process::id();
     let reducer = match process::fork().during(Step::Fork)? {
         Birth::Child => {
-            let belongings =
-                reduce::Belongings { report: report.into(), directory, status, declared };
+            let belongings = reduce::Belongings { report, directory, status, declared };
             reduce::run(&instructions, belongings, guard_pid)
         }
         Birth::Parent { child } => child,
     };
     // All the reducer's: an end that the guard kept would never close.
     drop((report, directory, status, declared));
-    let Some(answer) = await_answer(answers.into(), &picket).during(Step::Fork)? else {
+    let Some(answer) = await_answer(&answers, &picket).during(Step::Fork)? else {
         return Ok(None);
     };
     process::reap(reducer).during(Step::Fork)?;
-    let child = match Report::decode(&answer).during(Step::Reducer)? {
+    let child = match Report::decode(&answer.bytes).during(Step::Reducer)? {
         Report::Cloned { child } => child,
         Report::Failed { step, errno } => {
             return Err(Fault { step, source: io::Error::from_raw_os_error(errno) });
@@ -165,7 +172,7 @@ fn start(control: &OwnedFd) -> Result<Option<(Guard, u32)>, Fault> {
     let sandbox = PathBuf::from(paths::from_c(&instructions.sandbox));
     let belongings = guard::Belongings { picket, controls, pulse, lock };
     let guard = Guard::new(child, belongings, sandbox, instructions.orphan);
-    Ok(Some((guard.during(Step::Guard)?, child)))
+    Ok(Some((guard.during(Step::Guard)?, child, answer.descriptors.into_iter().next())))
 }
 
 fn receive(control: &OwnedFd) -> io::Result<Option<(Instructions, Parcel)>> {
@@ -191,16 +198,12 @@ fn receive(control: &OwnedFd) -> io::Result<Option<(Instructions, Parcel)>> {
 
 /// Reads what the reducer has to say; `None` when Picket died first, in which case the reducer
 /// dies with this process.
-fn await_answer(answers: OwnedFd, picket: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
+fn await_answer(answers: &OwnedFd, picket: &OwnedFd) -> io::Result<Option<Received>> {
     let watched = [(answers.as_fd(), libc::POLLIN), (picket.as_fd(), libc::POLLIN)];
     let ready = sys::poll(&watched, None)?;
     if ready.first() == Some(&0) {
         return Ok(None);
     }
-    // One read, not to the end: the frozen child holds a copy of the other end. A report is far
-    // below what a pipe takes whole, so it is all there.
-    let mut answer = vec![0; MAX_MESSAGE];
-    let length = std::fs::File::from(answers).read(&mut answer)?;
-    answer.truncate(length);
-    Ok(Some(answer))
+    // One message, not to the end: the frozen child holds a copy of the other end.
+    Ok(Some(channel::receive(answers.as_fd(), true)?.ok_or(Malformed)?))
 }

@@ -4,18 +4,20 @@
 //! a call that succeeds and does nothing must not go unnoticed.
 
 use std::ffi::CStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::parent_id;
 use std::path::Path;
 
 use super::super::capabilities::CapabilitySet;
+use super::super::confine::{self, Pass};
 use super::super::paths;
 use super::super::proc_status::Status;
 use super::super::spec::{Confinement, PassedDescriptor};
 use super::super::sys;
 use super::super::sys::process::{self, Birth, Image};
+use super::super::sys::{channel, seccomp};
 use super::super::wire::{Instructions, Report, Step};
 use super::{During, Fault, isolate};
 
@@ -25,7 +27,7 @@ const NOT_EXECUTABLE: i32 = 126;
 
 /// The descriptors a reducer needs; all but the declared ones close at the child's exec.
 pub(super) struct Belongings {
-    /// Where it answers to the guard.
+    /// Where it answers to the guard. A socket: the listener of a filter goes along.
     pub(super) report: OwnedFd,
     /// The sandbox's cgroup directory, from the mount that the plugin does not see.
     pub(super) directory: OwnedFd,
@@ -37,23 +39,35 @@ pub(super) struct Belongings {
 
 /// Runs the reducer to its end; in the child, until it is the plugin.
 pub(super) fn run(instructions: &Instructions, mut mine: Belongings, guard: u32) -> ! {
-    let report = match reduce_and_clone(instructions, &mut mine, guard) {
+    let mut filter = Filter { pass: Pass::NONE, listener: None };
+    let report = match reduce_and_clone(instructions, &mut mine, &mut filter, guard) {
         Ok(child) => Report::Cloned { child },
         Err(fault) => fault.report(),
     };
+    let listener = filter.listener.as_ref().map(AsFd::as_fd);
+    let listener = listener.as_slice();
     // If this fails the guard is gone, and the frozen child is the sweeper's.
-    drop(File::from(mine.report).write_all(&report.encode()));
-    process::leave(0)
+    drop(channel::send_with(filter.pass, mine.report.as_fd(), &report.encode(), listener));
+    process::leave(0, filter.pass)
+}
+
+/// What came of `confinement`.
+struct Filter {
+    /// What this process's calls need from now on.
+    pass: Pass,
+    /// Where the refused ones are heard.
+    listener: Option<OwnedFd>,
 }
 
 fn reduce_and_clone(
     instructions: &Instructions,
     mine: &mut Belongings,
+    filter: &mut Filter,
     guard: u32,
 ) -> Result<u32, Fault> {
     process::die_with_parent().during(Step::Session)?;
     if parent_id() != guard {
-        process::leave(0);
+        process::leave(0, Pass::NONE);
     }
     process::lead_new_session().during(Step::Session)?;
     isolate::isolate(Path::new(paths::from_c(&instructions.sandbox)))?;
@@ -61,15 +75,27 @@ fn reduce_and_clone(
     process::reset_signals().during(Step::Signals)?;
     keep_only(instructions.capabilities)?;
     process::refuse_new_privileges().during(Step::NoNewPrivileges)?;
-    // Strict goes here: Landlock first, then the seccomp filter, because the filter forbids
-    // Landlock's own calls. Both need what was just set: no new privileges.
-    match instructions.confinement {
-        Confinement::Standard => {}
-    }
     // With the plugin's rights, not with ours.
     enter(&instructions.working_directory).during(Step::WorkingDirectory)?;
     read_back(instructions.capabilities).during(Step::ReadBack)?;
-    clone(instructions, mine).during(Step::Clone)
+    let Instructions { program, arguments, environment, .. } = instructions;
+    let image = Image::new(program, arguments, environment);
+    // Last: from here on every call needs the pass, and none of it may allocate much.
+    confine(instructions.confinement, filter).during(Step::Filter)?;
+    clone(&image, mine, filter.pass).during(Step::Clone)
+}
+
+fn confine(confinement: Confinement, filter: &mut Filter) -> io::Result<()> {
+    let Confinement::Strict(calls) = confinement else {
+        return Ok(());
+    };
+    let pass = Pass(u64::from_ne_bytes(sys::random()?));
+    let program = confine::program(&calls, pass).map_err(io::Error::other)?;
+    filter.listener = Some(seccomp::install(&program)?);
+    filter.pass = pass;
+    // Giving it back is a call, if it is large.
+    std::mem::forget(program);
+    Ok(())
 }
 
 impl Belongings {
@@ -147,20 +173,18 @@ fn read_back(kept: CapabilitySet) -> io::Result<()> {
     }
 }
 
-fn clone(instructions: &Instructions, mine: &Belongings) -> io::Result<u32> {
-    let Instructions { program, arguments, environment, .. } = instructions;
-    let image = Image::new(program, arguments, environment);
-    match process::clone_into_cgroup(mine.directory.as_fd())? {
+fn clone(image: &Image<'_>, mine: &Belongings, pass: Pass) -> io::Result<u32> {
+    match process::clone_into_cgroup(mine.directory.as_fd(), pass)? {
         Birth::Parent { child } => Ok(child),
-        Birth::Child => become_plugin(&image, &mine.status),
+        Birth::Child => become_plugin(image, &mine.status, pass),
     }
 }
 
 /// The child's only act. Allocates nothing: it is a copy of a process that may have been anywhere.
-fn become_plugin(image: &Image<'_>, status: &OwnedFd) -> ! {
-    let error = image.execute();
+fn become_plugin(image: &Image<'_>, status: &OwnedFd, pass: Pass) -> ! {
+    let error = image.execute(pass);
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
     let code = if errno == libc::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE };
-    sys::write_all(status.as_fd(), &errno.to_le_bytes());
-    process::leave(code)
+    process::last_words(status.as_fd(), &errno.to_le_bytes(), pass);
+    process::leave(code, pass)
 }

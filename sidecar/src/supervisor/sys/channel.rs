@@ -5,6 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use super::super::confine::Pass;
 use super::{checked, owned, uninterrupted};
 
 /// The kernel's limit on descriptors in one message (`SCM_MAX_FD`).
@@ -56,6 +57,16 @@ pub(in super::super) fn send(
     bytes: &[u8],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
+    send_with(Pass::NONE, socket, bytes, descriptors)
+}
+
+/// As [`send`], past a filter of this process.
+pub(in super::super) fn send_with(
+    pass: Pass,
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     if bytes.len() > MAX_MESSAGE || descriptors.len() > MAX_DESCRIPTORS {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "control message too large"));
     }
@@ -67,8 +78,11 @@ pub(in super::super) fn send(
         attach(&mut header, &mut control, &numbers)?;
     }
     uninterrupted(|| {
+        let (socket, message) = (socket.as_raw_fd(), &raw const header);
         // SAFETY: `header` points at `part`, `bytes` and `control`, which outlive the call.
-        checked(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) })
+        checked(unsafe {
+            libc::syscall(libc::SYS_sendmsg, socket, message, libc::MSG_NOSIGNAL, 0, 0, pass.0)
+        })
     })
     .map(drop)
 }

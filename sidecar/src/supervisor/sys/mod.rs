@@ -7,6 +7,7 @@
 pub(super) mod channel;
 pub(super) mod mount;
 pub(super) mod process;
+pub(super) mod seccomp;
 
 use std::ffi::c_short;
 use std::fs::File;

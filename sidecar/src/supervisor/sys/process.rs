@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr;
 
+use super::super::confine::Pass;
 use super::{checked, owned, uninterrupted};
 
 /// Securebits of a plugin: uid 0 means nothing for privileges, and nothing of it can be undone.
@@ -89,12 +90,12 @@ impl<'a> Image<'a> {
     }
 
     /// Becomes the program; returns only to say why it could not.
-    pub(in super::super) fn execute(&self) -> io::Error {
+    pub(in super::super) fn execute(&self, pass: Pass) -> io::Error {
+        let (program, arguments) = (self.program.as_ptr(), self.arguments.as_ptr());
+        let environment = self.environment.as_ptr();
         // SAFETY: the path is a C string, and both arrays hold C strings that the borrow keeps
         // alive and end in a null pointer.
-        unsafe {
-            libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.environment.as_ptr())
-        };
+        unsafe { libc::syscall(libc::SYS_execve, program, arguments, environment, 0, 0, pass.0) };
         io::Error::last_os_error()
     }
 }
@@ -129,17 +130,19 @@ pub(in super::super) fn fork() -> io::Result<Birth> {
 /// Clones this process into the cgroup whose directory is given, as a child of *its parent*.
 ///
 /// Until it execs, the child may only use what is already in its memory.
-pub(in super::super) fn clone_into_cgroup(directory: BorrowedFd<'_>) -> io::Result<Birth> {
+pub(in super::super) fn clone_into_cgroup(
+    directory: BorrowedFd<'_>,
+    pass: Pass,
+) -> io::Result<Birth> {
     let arguments = CloneArguments {
         flags: CLONE_INTO_CGROUP | CLONE_PARENT,
         cgroup: u64::from(directory.as_raw_fd().cast_unsigned()),
         ..CloneArguments::default()
     };
+    let (how, size) = (&raw const arguments, size_of::<CloneArguments>());
     // SAFETY: `arguments` has the layout and size the call is told. Without CLONE_VM the child
     // has its own copy of this memory and stack, as after fork.
-    birth(checked(unsafe {
-        libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<CloneArguments>())
-    })?)
+    birth(checked(unsafe { libc::syscall(libc::SYS_clone3, how, size, 0, 0, 0, pass.0) })?)
 }
 
 fn birth(pid: i64) -> io::Result<Birth> {
@@ -166,9 +169,20 @@ pub(in super::super) fn reap(child: u32) -> io::Result<Ending> {
 
 /// Ends this process at once: no destructor, no exit handler, no flush of buffers copied from the
 /// parent.
-pub(in super::super) fn leave(code: i32) -> ! {
+pub(in super::super) fn leave(code: i32, pass: Pass) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::syscall(libc::SYS_exit_group, code, 0, 0, 0, 0, pass.0) };
     // SAFETY: ends the process; nothing runs after it.
     unsafe { libc::_exit(code) }
+}
+
+/// Writes a few bytes without allocating, past a filter of this process; what cannot be written is
+/// lost.
+pub(in super::super) fn last_words(file: BorrowedFd<'_>, bytes: &[u8], pass: Pass) {
+    let (file, length) = (file.as_raw_fd(), bytes.len());
+    // Short enough for a pipe to take whole.
+    // SAFETY: `bytes` is readable for its length.
+    unsafe { libc::syscall(libc::SYS_write, file, bytes.as_ptr(), length, 0, 0, pass.0) };
 }
 
 /// Makes this process's memory and `/proc` entries unreadable to others without privilege.

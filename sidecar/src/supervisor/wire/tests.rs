@@ -14,14 +14,21 @@ fn instructions() -> Instructions {
     }
 }
 
+fn strict() -> Instructions {
+    let calls = SyscallSet::of(&[0, 63, 64, 511]);
+    let filter = CallFilter { calls, foreign_abi: false, any_socket: true };
+    Instructions { confinement: Confinement::Strict(filter), ..instructions() }
+}
+
 #[test]
 fn instructions_arrive_as_they_were_sent() {
     assert_eq!(Instructions::decode(&instructions().encode()), Ok(instructions()));
+    assert_eq!(Instructions::decode(&strict().encode()), Ok(strict()));
 }
 
 #[test]
 fn instructions_cut_short_anywhere_or_followed_by_more_are_refused() {
-    let mut shorter = instructions();
+    let mut shorter = strict();
     shorter.arguments.truncate(2);
     let bytes = shorter.encode();
     for length in 0..bytes.len() {

@@ -127,6 +127,7 @@ enum Beside {
     Protected,
     Processes { limit: u32, alive: u32 },
     Launcher,
+    OtherArguments,
 }
 
 impl Effect {
@@ -212,6 +213,7 @@ impl From<&Declared> for Beside {
                 Self::Processes { limit: *limit, alive: *alive }
             }
             Declared::Launcher => Self::Launcher,
+            Declared::OtherArguments => Self::OtherArguments,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use picket_engine::{
-    self as engine, AccessSet, Departure, FileId, NetworkOperation, SyscallAbi, Unresolved,
+    self as engine, AccessSet, Arguments, Departure, FileId, FileOperation, MemoryUse,
+    NetworkOperation, Reach, SyscallAbi, Unresolved, Whose,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub(crate) enum Fact {
         number: u32,
         #[serde(with = "form")]
         abi: SyscallAbi,
+        /// Up to the last one that is known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arguments: Vec<Option<u64>>,
     },
     Open {
         path: Path,
@@ -42,6 +46,26 @@ pub(crate) enum Fact {
         port: u16,
         refused: bool,
     },
+    Socket {
+        family: u32,
+        #[serde(rename = "type")]
+        socket_type: u32,
+        protocol: u32,
+        refused: bool,
+    },
+    Memory {
+        #[serde(with = "form")]
+        how: MemoryUse,
+    },
+    Mapped {
+        path: Path,
+        #[serde(with = "form")]
+        file: FileId,
+        links: u32,
+    },
+    Namespaces {
+        flags: u32,
+    },
     Fork {
         tgid: u32,
         tid: u32,
@@ -55,6 +79,38 @@ pub(crate) enum Fact {
         cgroup: u64,
     },
     Entered {},
+    FileOperation {
+        #[serde(with = "form")]
+        operation: FileOperation,
+        path: Path,
+        #[serde(with = "form")]
+        file: FileId,
+        links: u32,
+        #[serde(with = "form")]
+        access: AccessSet,
+    },
+    Reach {
+        #[serde(with = "form")]
+        how: Reach,
+        #[serde(with = "form")]
+        whose: Whose,
+        process: u32,
+        number: u32,
+    },
+    Peer {
+        #[serde(with = "form")]
+        operation: NetworkOperation,
+        #[serde(with = "form")]
+        whose: Whose,
+        name: Bytes,
+    },
+    Denied {
+        number: u32,
+        #[serde(with = "form")]
+        abi: SyscallAbi,
+        arguments: [u64; 6],
+        by_arguments: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,7 +134,11 @@ pub(crate) struct Argv {
 impl From<&engine::Fact> for Fact {
     fn from(fact: &engine::Fact) -> Self {
         match fact {
-            engine::Fact::Syscall { number, abi } => Self::Syscall { number: *number, abi: *abi },
+            engine::Fact::Syscall { number, abi, arguments } => {
+                let known = arguments.places().iter().rposition(Option::is_some);
+                let kept = arguments.places().iter().take(known.map_or(0, |last| last + 1));
+                Self::Syscall { number: *number, abi: *abi, arguments: kept.copied().collect() }
+            }
             engine::Fact::Open { path, file, links, access } => {
                 Self::Open { path: path.into(), file: *file, links: *links, access: *access }
             }
@@ -98,12 +158,39 @@ impl From<&engine::Fact> for Fact {
                     refused: *refused,
                 }
             }
+            engine::Fact::Socket { family, socket_type, protocol, refused } => Self::Socket {
+                family: *family,
+                socket_type: *socket_type,
+                protocol: *protocol,
+                refused: *refused,
+            },
+            engine::Fact::Memory { how } => Self::Memory { how: *how },
+            engine::Fact::Mapped { path, file, links } => {
+                Self::Mapped { path: path.into(), file: *file, links: *links }
+            }
+            engine::Fact::Namespaces { flags } => Self::Namespaces { flags: *flags },
             engine::Fact::Fork { child_tgid, child_tid } => {
                 Self::Fork { tgid: *child_tgid, tid: *child_tid }
             }
             engine::Fact::Exit { code } => Self::Exit { code: *code },
             engine::Fact::Left { how, cgroup } => Self::Left { how: *how, cgroup: *cgroup },
             engine::Fact::Entered {} => Self::Entered {},
+            engine::Fact::FileOperation { operation, path, file, links, access } => {
+                let (path, operation, links) = (path.into(), *operation, *links);
+                Self::FileOperation { operation, path, file: *file, links, access: *access }
+            }
+            engine::Fact::Reach { how, whose, process, number } => {
+                Self::Reach { how: *how, whose: *whose, process: *process, number: *number }
+            }
+            engine::Fact::Peer { operation, whose, name } => {
+                Self::Peer { operation: *operation, whose: *whose, name: Bytes(name.clone()) }
+            }
+            engine::Fact::Denied { number, abi, arguments, by_arguments } => Self::Denied {
+                number: *number,
+                abi: *abi,
+                arguments: *arguments,
+                by_arguments: *by_arguments,
+            },
         }
     }
 }
@@ -111,7 +198,9 @@ impl From<&engine::Fact> for Fact {
 impl From<Fact> for engine::Fact {
     fn from(fact: Fact) -> Self {
         match fact {
-            Fact::Syscall { number, abi } => Self::Syscall { number, abi },
+            Fact::Syscall { number, abi, arguments } => {
+                Self::Syscall { number, abi, arguments: Arguments::of(arguments) }
+            }
             Fact::Open { path, file, links, access } => {
                 Self::Open { path: path.into(), file, links, access }
             }
@@ -125,10 +214,26 @@ impl From<Fact> for engine::Fact {
             Fact::Network { operation, protocol, address, port, refused } => {
                 Self::Network { operation, protocol, address, port, refused }
             }
+            Fact::Socket { family, socket_type, protocol, refused } => {
+                Self::Socket { family, socket_type, protocol, refused }
+            }
+            Fact::Memory { how } => Self::Memory { how },
+            Fact::Mapped { path, file, links } => Self::Mapped { path: path.into(), file, links },
+            Fact::Namespaces { flags } => Self::Namespaces { flags },
             Fact::Fork { tgid, tid } => Self::Fork { child_tgid: tgid, child_tid: tid },
             Fact::Exit { code } => Self::Exit { code },
             Fact::Left { how, cgroup } => Self::Left { how, cgroup },
             Fact::Entered {} => Self::Entered {},
+            Fact::FileOperation { operation, path, file, links, access } => {
+                Self::FileOperation { operation, path: path.into(), file, links, access }
+            }
+            Fact::Reach { how, whose, process, number } => {
+                Self::Reach { how, whose, process, number }
+            }
+            Fact::Peer { operation, whose, name } => Self::Peer { operation, whose, name: name.0 },
+            Fact::Denied { number, abi, arguments, by_arguments } => {
+                Self::Denied { number, abi, arguments, by_arguments }
+            }
         }
     }
 }

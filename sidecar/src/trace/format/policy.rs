@@ -4,8 +4,8 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use ipnet::IpNet;
 use picket_engine::{
-    self as engine, AccessSet, Action, ArgPattern, Capability, ContainmentPlan, FileId, KernelTime,
-    Mode, OnExpiry, Pattern, Protocol, SyscallSet,
+    self as engine, AccessSet, Action, ArgPattern, Capability, ContainmentPlan, Denials, FileId,
+    KernelTime, Mode, OnExpiry, Pattern, Protocol, SocketClass, SocketSet, SyscallSet,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub(crate) struct Policy {
     listen: Vec<EndpointRule>,
     syscalls: Vec<u32>,
     foreign_abi: bool,
+    sockets: Vec<Formed<SocketClass>>,
+    executable_memory: bool,
     max_processes: u32,
     protected: Vec<Formed<FileId>>,
     inherited: Vec<Formed<FileId>>,
@@ -88,6 +90,30 @@ struct Actions {
     escape: Action,
     #[serde(with = "form")]
     telemetry: Action,
+    /// Not in traces of before it was there; nothing was refused then.
+    #[serde(default)]
+    denied: Denied,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Denied {
+    #[serde(with = "form")]
+    first: Action,
+    #[serde(with = "form")]
+    repeated: Action,
+}
+
+impl Default for Denied {
+    fn default() -> Self {
+        Denials::STANDARD.into()
+    }
+}
+
+impl From<Denials> for Denied {
+    fn from(denials: Denials) -> Self {
+        Self { first: denials.first, repeated: denials.repeated }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -118,6 +144,8 @@ impl From<&engine::Policy> for Policy {
             listen: policy.listen.iter().map(Into::into).collect(),
             syscalls: policy.syscalls.numbers().collect(),
             foreign_abi: policy.foreign_abi,
+            sockets: policy.sockets.classes().map(Formed).collect(),
+            executable_memory: policy.executable_memory,
             max_processes: policy.max_processes,
             protected: files(&policy.protected),
             inherited: files(&policy.inherited),
@@ -144,6 +172,8 @@ impl From<Policy> for engine::Policy {
             listen: policy.listen.into_iter().map(Into::into).collect(),
             syscalls: SyscallSet::of(&policy.syscalls),
             foreign_abi: policy.foreign_abi,
+            sockets: policy.sockets.iter().fold(SocketSet::EMPTY, |set, class| set.with(class.0)),
+            executable_memory: policy.executable_memory,
             max_processes: policy.max_processes,
             actions: policy.actions.into(),
             containment: ContainmentPlan { hold, on_expiry },
@@ -223,6 +253,7 @@ impl From<&engine::Actions> for Actions {
             processes: actions.get(Capability::Processes),
             escape: actions.get(Capability::Escape),
             telemetry: actions.get(Capability::Telemetry),
+            denied: actions.denials().into(),
         }
     }
 }
@@ -239,5 +270,9 @@ impl From<Actions> for engine::Actions {
             .with(Capability::Processes, actions.processes)
             .with(Capability::Escape, actions.escape)
             .with(Capability::Telemetry, actions.telemetry)
+            .with_denials(Denials {
+                first: actions.denied.first,
+                repeated: actions.denied.repeated,
+            })
     }
 }

@@ -4,9 +4,10 @@ use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 use picket_engine::{
-    AccessSet, Action, ArgPattern, Capability, Closure, Departure, FileId, IncidentId, KernelTime,
-    Mode, Narrowing, NetworkOperation, OnExpiry, Outcome, Pattern, Protocol, Reason, SandboxId,
-    Step, SyscallAbi, Tampering, Trigger, Unresolved,
+    AccessSet, Action, ArgPattern, Capability, Closure, Departure, FileId, FileOperation,
+    IncidentId, KernelTime, MemoryUse, Mode, Narrowing, NetworkOperation, OnExpiry, Outcome,
+    Pattern, Protocol, Reach, Reason, SandboxId, SocketClass, Step, SyscallAbi, Tampering, Trigger,
+    Unresolved, Whose,
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -104,18 +105,23 @@ words! {
     Capability => "a capability",
     Closure => "an end of an incident",
     Departure => "a way out of a sandbox",
+    FileOperation => "an operation on a file",
+    MemoryUse => "a use of memory",
     Mode => "a mode",
     Narrowing => "a cause of narrowing",
     NetworkOperation => "a network operation",
     OnExpiry => "an answer to the end of a lease",
     Outcome => "an outcome",
     Protocol => "a protocol",
+    Reach => "a way to reach for a process",
     Reason => "a reason",
+    SocketClass => "a kind of socket",
     Step => "a step",
     SyscallAbi => "a table of system calls",
     Tampering => "a kind of tampering",
     Trigger => "a trigger",
     Unresolved => "a cause of an unknown path",
+    Whose => "an owner",
 }
 
 /// Values that are stored as another one, there and back.

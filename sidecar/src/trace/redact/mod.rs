@@ -186,7 +186,9 @@ impl Redactor {
 
     fn fact(&mut self, fact: &mut Fact) {
         match fact {
-            Fact::Open { path, file, .. } => {
+            Fact::Open { path, file, .. }
+            | Fact::Mapped { path, file, .. }
+            | Fact::FileOperation { path, file, .. } => {
                 self.observed(path);
                 *file = self.file(*file);
             }
@@ -200,7 +202,18 @@ impl Redactor {
             }
             Fact::Network { address, .. } => *address = self.addresses.replace(*address),
             Fact::Left { cgroup, .. } => *cgroup = self.cgroups.replace(*cgroup),
-            Fact::Syscall { .. } | Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => {}
+            Fact::Peer { name, .. } if !name.is_empty() => *name = self.arguments.replace(name),
+            // Registers may hold anything, and nobody judges by them.
+            Fact::Denied { arguments, .. } => *arguments = [0; 6],
+            Fact::Syscall { .. }
+            | Fact::Socket { .. }
+            | Fact::Memory { .. }
+            | Fact::Namespaces { .. }
+            | Fact::Fork { .. }
+            | Fact::Exit { .. }
+            | Fact::Entered {}
+            | Fact::Reach { .. }
+            | Fact::Peer { .. } => {}
         }
     }
 

@@ -76,14 +76,19 @@ fn policy() -> impl Strategy<Value = Policy> {
     let actions = vec(word(Action::ALL), Capability::ALL.len());
     let rest =
         (any::<bool>(), any::<u32>(), any::<Duration>(), word(OnExpiry::ALL), word(Mode::ALL));
-    (rules, sets, actions, rest).prop_map(|(rules, sets, actions, rest)| {
+    let deeds = (vec(word(SocketClass::ALL), 0..4), any::<bool>());
+    let denials = (word(Action::ALL), word(Action::ALL));
+    let more = (deeds, denials);
+    (rules, sets, actions, rest, more).prop_map(|(rules, sets, actions, rest, more)| {
+        let ((sockets, executable_memory), (first, repeated)) = more;
         let (exec, files, connect, listen) = rules;
         let (protected, inherited, entry, words) = sets;
         let (foreign_abi, max_processes, hold, on_expiry, mode) = rest;
         let actions = Capability::ALL
             .iter()
             .zip(actions)
-            .fold(Actions::strict(), |all, (capability, action)| all.with(*capability, action));
+            .fold(Actions::strict(), |all, (capability, action)| all.with(*capability, action))
+            .with_denials(Denials { first, repeated });
         Policy {
             exec,
             files,
@@ -94,6 +99,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             listen,
             syscalls: SyscallSet::from_words(words),
             foreign_abi,
+            sockets: sockets.into_iter().fold(SocketSet::EMPTY, SocketSet::with),
+            executable_memory,
             max_processes,
             actions,
             containment: ContainmentPlan { hold, on_expiry },
@@ -114,8 +121,28 @@ fn fact() -> impl Strategy<Value = Fact> {
     let argv =
         (bytes(), any::<bool>()).prop_map(|(bytes, complete)| ObservedArgv { bytes, complete });
     prop_oneof![
-        (any::<u32>(), word(SyscallAbi::ALL))
-            .prop_map(|(number, abi)| Fact::Syscall { number, abi }),
+        (any::<u32>(), word(SyscallAbi::ALL), any::<[Option<u64>; 6]>()).prop_map(
+            |(number, abi, arguments)| Fact::Syscall {
+                number,
+                abi,
+                arguments: Arguments::of(arguments)
+            }
+        ),
+        (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>()).prop_map(
+            |(family, socket_type, protocol, refused)| Fact::Socket {
+                family,
+                socket_type,
+                protocol,
+                refused
+            }
+        ),
+        word(MemoryUse::ALL).prop_map(|how| Fact::Memory { how }),
+        (path(), file(), any::<u32>()).prop_map(|(path, file, links)| Fact::Mapped {
+            path,
+            file,
+            links
+        }),
+        any::<u32>().prop_map(|flags| Fact::Namespaces { flags }),
         (path(), file(), any::<u32>(), access())
             .prop_map(|(path, file, links, access)| Fact::Open { path, file, links, access }),
         (path(), file(), any::<u32>(), option::of(bytes()), argv).prop_map(
@@ -134,6 +161,33 @@ fn fact() -> impl Strategy<Value = Fact> {
         any::<i32>().prop_map(|code| Fact::Exit { code }),
         (word(Departure::ALL), any::<u64>()).prop_map(|(how, cgroup)| Fact::Left { how, cgroup }),
         Just(Fact::Entered {}),
+        about_objects(),
+    ]
+}
+
+fn about_objects() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        (word(FileOperation::ALL), path(), file(), any::<u32>(), access()).prop_map(
+            |(operation, path, file, links, access)| Fact::FileOperation {
+                operation,
+                path,
+                file,
+                links,
+                access
+            }
+        ),
+        (word(Reach::ALL), word(Whose::ALL), any::<u32>(), any::<u32>())
+            .prop_map(|(how, whose, process, number)| Fact::Reach { how, whose, process, number }),
+        (word(NetworkOperation::ALL), word(Whose::ALL), bytes())
+            .prop_map(|(operation, whose, name)| Fact::Peer { operation, whose, name }),
+        (any::<u32>(), word(SyscallAbi::ALL), any::<[u64; 6]>(), any::<bool>()).prop_map(
+            |(number, abi, arguments, by_arguments)| Fact::Denied {
+                number,
+                abi,
+                arguments,
+                by_arguments
+            }
+        ),
     ]
 }
 

@@ -74,6 +74,7 @@ impl Loop {
         match early {
             Early::Tap(source) => self.taps.push(source),
             Early::Name { sandbox, series } => self.ledger.name(sandbox, *series),
+            Early::Attend { sandbox, attempts } => self.attempts.attend(sandbox, attempts),
             Early::Expect { sandbox, after_exec } => {
                 self.arriving.expect(sandbox, after_exec.map(|policy| *policy));
             }
@@ -114,6 +115,7 @@ impl Loop {
         drop(self.arriving.take(sandbox));
         self.handle(Input::Unregister { sandbox, at });
         self.judged.remove(&sandbox);
+        self.attempts.leave(sandbox);
         self.ledger.close(sandbox);
         self.steps.forget(sandbox);
         // Here and not where it was ended: what was still under way may have touched its slot.

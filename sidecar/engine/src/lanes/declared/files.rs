@@ -78,7 +78,7 @@ fn departure(
 
 /// Everything that lets a file be opened: the file rules, and what an exec rule cannot do without.
 /// The kernel opens the program it runs, and an interpreter reads the script it was given.
-fn grants<'a>(
+pub(super) fn grants<'a>(
     context: &Context<'a>,
 ) -> impl Iterator<Item = (&'a Pattern, AccessSet, Option<KernelTime>)> {
     let files = context.policy.files.iter().map(|rule| (&rule.path, rule.access, rule.until));

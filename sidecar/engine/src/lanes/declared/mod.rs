@@ -5,8 +5,10 @@
 
 mod exec;
 mod files;
+mod memory;
 mod nearest;
 mod network;
+mod others;
 mod syscalls;
 
 pub(crate) use nearest::nearest;
@@ -16,8 +18,14 @@ use crate::{Capability, Departure, Fact, Reason};
 
 pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
     match fact {
-        Fact::Syscall { number, abi } => syscalls::judge(context, *number, *abi),
-        Fact::Open { path, file, access, .. } => files::judge(context, path, *file, *access),
+        Fact::Syscall { number, abi, arguments } => {
+            syscalls::judge(context, *number, *abi, arguments)
+        }
+        // A descriptor that was received opens a file, and everything else done with one writes to
+        // it: a rule for its name says whether that is declared, whatever the operation is called.
+        Fact::Open { path, file, access, .. } | Fact::FileOperation { path, file, access, .. } => {
+            files::judge(context, path, *file, *access)
+        }
         Fact::Exec { path, file, links, script, argv } => {
             let program = exec::Program { path, file: *file, links: *links, script, argv };
             exec::judge(context, &program)
@@ -25,6 +33,14 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
         Fact::Network { operation, protocol, address, port, .. } => {
             network::judge(context, *operation, *protocol, *address, *port)
         }
+        Fact::Socket { family, socket_type, protocol, .. } => {
+            network::judge_socket(context, *family, *socket_type, *protocol)
+        }
+        // The launcher maps nothing, by its own list of calls; the kernel does, for the entry point.
+        Fact::Memory { .. } | Fact::Mapped { .. } if context.starting => None,
+        Fact::Memory { .. } => memory::judge(context),
+        Fact::Mapped { path, file, links } => memory::judge_file(context, path, *file, *links),
+        Fact::Namespaces { .. } => syscalls::judge_namespaces(context),
         Fact::Fork { .. } => (context.policy.max_processes < context.alive)
             .then_some(Offence::new(Capability::Processes, Reason::TooManyProcesses)),
         // Somebody outside did that, perhaps an operator: not an escape, yet not declared either.
@@ -35,6 +51,12 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
                 Departure::ClonedOut => Reason::ClonedOut,
             };
             Some(Offence::new(Capability::Escape, reason))
+        }
+        Fact::Reach { how, .. } => Some(others::reached(*how)),
+        // The launcher says by its own line why it could not start the plugin.
+        Fact::Peer { .. } => (!context.starting).then_some(others::PEER),
+        Fact::Denied { number, abi, by_arguments, .. } => {
+            syscalls::denied(context, *number, *abi, *by_arguments)
         }
         Fact::Exit { .. } => None,
     }

@@ -16,12 +16,15 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
     }
     match fact {
         Fact::Syscall { .. } if context.starting => Declared::Launcher,
+        Fact::Denied { by_arguments: true, .. } => Declared::OtherArguments,
         Fact::Open { path, access, .. } if access.contains(AccessSet::EXECUTE) => {
             program(context, path, None).unwrap_or(Declared::Nothing)
         }
-        Fact::Open { path, access, .. } => near_path(path)
-            .and_then(|path| file_rule(context, &path, *access))
-            .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone())),
+        Fact::Open { path, access, .. } | Fact::FileOperation { path, access, .. } => {
+            near_path(path)
+                .and_then(|path| file_rule(context, &path, *access))
+                .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone()))
+        }
         Fact::Exec { path, script, .. } => {
             program(context, path, script.as_deref()).unwrap_or(Declared::Nothing)
         }
@@ -37,9 +40,19 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
         Fact::Fork { .. } => {
             Declared::Processes { limit: context.policy.max_processes, alive: context.alive }
         }
-        Fact::Syscall { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
-            Declared::Nothing
-        }
+        Fact::Mapped { path, .. } => near_path(path)
+            .and_then(|path| file_rule(context, &path, AccessSet::READ))
+            .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone())),
+        Fact::Syscall { .. }
+        | Fact::Socket { .. }
+        | Fact::Memory { .. }
+        | Fact::Namespaces { .. }
+        | Fact::Exit { .. }
+        | Fact::Left { .. }
+        | Fact::Entered {}
+        | Fact::Reach { .. }
+        | Fact::Peer { .. }
+        | Fact::Denied { .. } => Declared::Nothing,
     }
 }
 

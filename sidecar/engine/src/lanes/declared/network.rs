@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use crate::lanes::{Context, Offence};
 use crate::policy::is_live;
-use crate::{Capability, EndpointRule, NetworkOperation, Reason};
+use crate::{Capability, EndpointRule, NetworkOperation, Reason, SocketClass};
 
 pub(super) fn judge(
     context: &Context<'_>,
@@ -31,6 +31,18 @@ pub(super) fn judge(
         }
     }
     Some(Offence::new(capability, if expired { Reason::GrantExpired } else { undeclared }))
+}
+
+/// Sockets whose peers no hook judges: the kind itself has to be declared.
+pub(super) fn judge_socket(
+    context: &Context<'_>,
+    family: u32,
+    socket_type: u32,
+    protocol: u32,
+) -> Option<Offence> {
+    let class = SocketClass::of(family, socket_type, protocol)?;
+    (!context.policy.sockets.contains(class))
+        .then_some(Offence::new(Capability::Network, Reason::UndeclaredSocket))
 }
 
 pub(super) fn rules<'a>(context: &Context<'a>, operation: NetworkOperation) -> &'a [EndpointRule] {

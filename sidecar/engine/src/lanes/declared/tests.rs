@@ -1,6 +1,8 @@
+mod deeds;
 mod exec;
 mod files;
 mod network;
+mod others;
 mod syscalls;
 
 use super::{Context, judge, nearest};
@@ -33,7 +35,9 @@ fn programs(exec: &[ExecRule]) -> Policy {
 }
 
 fn with_file(mut fact: Fact, id: FileId) -> Fact {
-    if let Fact::Open { file, .. } | Fact::Exec { file, .. } = &mut fact {
+    if let Fact::Open { file, .. } | Fact::Exec { file, .. } | Fact::FileOperation { file, .. } =
+        &mut fact
+    {
         *file = id;
     }
     fact

@@ -1,7 +1,8 @@
 //! What is never granted, and how it is left to a person.
 
 use picket_engine::{
-    DANGER, Departure, Fact, FileId, Mode, NetworkOperation, ObservedPath, SyscallAbi, Unresolved,
+    Arguments, DANGER, Departure, Fact, FileId, MemoryUse, Mode, NetworkOperation, ObservedPath,
+    SyscallAbi, Unresolved,
 };
 
 use super::{
@@ -19,7 +20,10 @@ fn left(deed: Fact, comment: &str) {
 #[test]
 fn no_call_of_the_danger_set_is_granted() {
     for number in DANGER.numbers() {
-        let run = run([Fact::Syscall { number, abi: SyscallAbi::Native }, call("mkdir")]);
+        let run = run([
+            Fact::Syscall { number, abi: SyscallAbi::Native, arguments: Arguments::NONE },
+            call("mkdir"),
+        ]);
         let suggestion = suggested(&[&run]);
         let manifest = Manifest::parse("x", suggestion.text().as_bytes()).unwrap();
         assert!(!manifest.declared.calls.numbers.contains(number), "{}", suggestion.text());
@@ -31,7 +35,7 @@ fn no_call_of_the_danger_set_is_granted() {
 #[test]
 fn another_abi_is_left_to_a_person() {
     left(
-        Fact::Syscall { number: 4, abi: SyscallAbi::Ia32 },
+        Fact::Syscall { number: 4, abi: SyscallAbi::Ia32, arguments: Arguments::NONE },
         "# syscalls: { foreign_abi: true }  # dangerous: a person must decide",
     );
 }
@@ -97,4 +101,33 @@ fn what_no_manifest_can_say_is_told_as_a_comment() {
 fn an_escape_is_told_and_nothing_grants_it() {
     left(Fact::Left { how: Departure::Migrated, cgroup: 1 }, "a task was moved out");
     left(Fact::Entered {}, "a task came in from outside");
+}
+
+#[test]
+fn sockets_that_reach_past_the_rules_are_left_to_a_person_and_others_granted() {
+    let socket = |family, socket_type, protocol| Fact::Socket {
+        family,
+        socket_type,
+        protocol,
+        refused: false,
+    };
+    left(socket(17, 3, 0), "# - packet  # dangerous: a person must decide; first by tool[4242]");
+    left(socket(2, 3, 1), "# - raw  # dangerous");
+    left(socket(77, 1, 0), "# - unnamed  # no kind with a name; cannot be granted");
+    let granted = lines_leaving([socket(16, 3, 0), socket(16, 2, 0)], 0);
+    assert_eq!(granted[..2], ["network:", "  sockets:"]);
+    assert!(granted[2].starts_with("    - netlink  # first by tool[4242]"), "{granted:?}");
+}
+
+#[test]
+fn code_of_its_own_making_and_namespaces_are_left_to_a_person() {
+    let comment = "# memory: { executable: true }  # dangerous: a person must decide; first by";
+    left(Fact::Memory { how: MemoryUse::Changed }, comment);
+    let nameless = ObservedPath::Unresolved(Unresolved::NoName);
+    left(Fact::Mapped { path: nameless, file: FileId { device: 8, inode: 3 }, links: 0 }, comment);
+    left(Fact::Namespaces { flags: 0x1000_0000 }, "`unshare` under syscalls.allow would grant");
+    let path = ObservedPath::Resolved(b"/srv/out/lib.so".to_vec());
+    let mapped = Fact::Mapped { path, file: FileId { device: 8, inode: 3 }, links: 1 };
+    let lines = lines_leaving([write("/srv/out/lib.so"), mapped], 1);
+    assert!(lines.iter().any(|line| line.starts_with(comment)), "{lines:?}");
 }

@@ -54,6 +54,37 @@ fn more_rules_than_a_bank_holds_are_refused_with_a_way_out() {
     assert!(error.contains("65 network rules") && error.contains("merge them"), "{error}");
 }
 
+#[test]
+fn kernel_and_engine_agree_on_every_kind_of_socket() {
+    let all = SocketClass::ALL.iter().fold(SocketSet::EMPTY, |set, class| set.with(*class));
+    assert_eq!(sockets(SocketSet::EMPTY), socket_class::PLAIN);
+    for family in 0..70 {
+        for socket_type in 0..16 {
+            for protocol in (0..300).chain([u32::MAX]) {
+                let bit = 1_u64 << socket_class::of(family, socket_type, protocol);
+                let class = SocketClass::of(family, socket_type, protocol);
+                let declared = class.is_none_or(|class| all.contains(class));
+                assert_eq!(sockets(all) & bit != 0, declared, "{family} {socket_type} {protocol}");
+                let plain = socket_class::PLAIN & bit != 0;
+                assert_eq!(plain, class.is_none(), "{family} {socket_type} {protocol}");
+                if let Some(class) = class.filter(|class| *class != SocketClass::Unnamed) {
+                    let alone = sockets(SocketSet::EMPTY.with(class)) & !socket_class::PLAIN;
+                    assert_eq!(alone, bit, "{class}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_are_looked_at_by_argument_where_nothing_else_sees_what_they_do() {
+    let policy = Policy { syscalls: DANGER, ..Policy::nothing_declared() };
+    let numbers =
+        |tier| SyscallSet::from_words(looked_at(&policy, tier)).numbers().collect::<Vec<_>>();
+    assert_eq!(numbers(Tier::Lsm), [56]);
+    assert_eq!(numbers(Tier::Trace), [9, 10, 30, 41, 53, 56, 329]);
+}
+
 proptest! {
     #[test]
     fn the_kernels_mask_covers_exactly_the_declared_network(

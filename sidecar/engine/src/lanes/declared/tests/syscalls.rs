@@ -24,7 +24,7 @@ fn a_dangerous_call_is_denied_unless_declared_by_number() {
 
 #[test]
 fn f1_a_call_of_another_abi_is_dangerous_unless_declared_and_then_not_its_danger_set() {
-    let call = |number, abi| Fact::Syscall { number, abi };
+    let call = |number, abi| Fact::Syscall { number, abi, arguments: Arguments::NONE };
     let mut policy = declared();
     for abi in [SyscallAbi::Ia32, SyscallAbi::X32] {
         check(&policy, &[(call(0, abi), Some(Reason::ForeignAbi))]);
@@ -53,7 +53,7 @@ fn before_the_entry_point_only_the_launchers_calls_are_fine_even_declared_ones_a
         (syscall(0), Capability::Syscalls, Reason::BeforeEntryPoint),
         (syscall(101), Capability::Danger, Reason::DangerousSyscall),
         (
-            Fact::Syscall { number: 4, abi: SyscallAbi::Ia32 },
+            Fact::Syscall { number: 4, abi: SyscallAbi::Ia32, arguments: Arguments::NONE },
             Capability::Danger,
             Reason::ForeignAbi,
         ),

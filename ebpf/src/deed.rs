@@ -1,0 +1,161 @@
+//! Deeds that are judged by their arguments: which of them the sandbox has declared, which it has shown before, and the
+//! record if not.
+
+use aya_ebpf::{macros::map, maps::LruHashMap};
+use picket_abi::{
+    DeedKey, Lost, Memory, Namespaces, SLOT_EXECUTABLE_MEMORY, Socket, hook, kind, new_namespace,
+    socket_class,
+};
+
+use crate::{
+    bounds,
+    count::{self, Done},
+    kernel::{Object, offset},
+    output::{self, Ring},
+    scope::Scope,
+};
+
+/// Deeds shown in this epoch. Value: unused. Writer and reader: the hooks of sockets, memory and namespaces.
+/// Least recently used entries go first: an evicted deed is sent once more, never missed.
+#[map]
+static SEEN_DEEDS: LruHashMap<DeedKey, u8> = LruHashMap::with_max_entries(4_096, 0);
+
+/// `SOCK_TYPE_MASK`: `socket` takes flags beside the type.
+const SOCKET_TYPE: u32 = 0xf;
+const UNSHARE: u64 = 272;
+
+/// What a socket is asked for as.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    pub family: u32,
+    pub socket_type: u32,
+    pub protocol: u32,
+}
+
+impl Asked {
+    #[inline(always)]
+    pub fn new(family: u32, socket_type: u32, protocol: u32) -> Self {
+        Self { family, socket_type: socket_type & SOCKET_TYPE, protocol }
+    }
+
+    #[inline(always)]
+    fn class(self) -> u32 {
+        socket_class::of(self.family, self.socket_type, self.protocol)
+    }
+
+    /// TCP, UDP or Unix: judged by where they go, not by what they are.
+    #[inline(always)]
+    pub fn is_plain(self) -> bool {
+        socket_class::PLAIN & self.bit() != 0
+    }
+
+    #[inline(always)]
+    pub fn is_declared(self, scope: &Scope) -> bool {
+        scope.settings.sockets & self.bit() != 0
+    }
+
+    #[inline(always)]
+    fn bit(self) -> u64 {
+        1 << bounds::below::<64>(u64::from(self.class()))
+    }
+}
+
+/// A socket of a kind that has to be declared.
+#[inline(always)]
+pub fn socket(scope: &Scope, asked: Asked, flags: u16) {
+    count::account(scope, hook::SOCKET, || {
+        // A refusal is a record of its own: what was asked for before may have been let through by another hook.
+        let what = asked.class() | u32::from(flags) << 8;
+        once(scope, kind::SOCKET, what, || {
+            let ring = ring(asked.is_declared(scope));
+            let header = output::header(scope, hook::SOCKET, kind::SOCKET, flags);
+            let mut entry = ring.reserve::<Socket>()?;
+            let Asked { family, socket_type, protocol } = asked;
+            entry.write(Socket { header, family, socket_type, protocol, reserved: 0 });
+            entry.submit(0);
+            Ok(())
+        })
+    });
+}
+
+/// Memory became executable that no file on disk vouches for.
+#[inline(always)]
+pub fn memory(scope: &Scope, how: u32) {
+    count::account(scope, hook::MEMORY, || {
+        once(scope, kind::MEMORY, how, || {
+            let ring = ring(scope.settings.flags & SLOT_EXECUTABLE_MEMORY != 0);
+            let header = output::header(scope, hook::MEMORY, kind::MEMORY, 0);
+            let mut entry = ring.reserve::<Memory>()?;
+            entry.write(Memory { header, how, reserved: 0 });
+            entry.submit(0);
+            Ok(())
+        })
+    });
+}
+
+/// Namespaces were made or asked for. Whoever may call `unshare` may have them.
+#[inline(always)]
+pub fn namespaces(scope: &Scope, flags: u32) {
+    count::account(scope, hook::NAMESPACE, || {
+        once(scope, kind::NAMESPACES, flags, || {
+            let word = bounds::word(&scope.settings.declared, UNSHARE / 64);
+            let ring = ring(word & 1 << (UNSHARE % 64) != 0);
+            let header = output::header(scope, hook::NAMESPACE, kind::NAMESPACES, 0);
+            let mut entry = ring.reserve::<Namespaces>()?;
+            entry.write(Namespaces { header, flags, reserved: 0 });
+            entry.submit(0);
+            Ok(())
+        })
+    });
+}
+
+/// Which namespaces of a new task differ from those of the current one, its parent: `CLONE_NEW*`.
+#[inline(always)]
+pub fn new_namespaces(child: Object) -> u32 {
+    let parent = Object::current_task();
+    let user =
+        |task: Object| -> u64 { task.follow(offset!(task_cred)).load(offset!(cred_user_ns)) };
+    let mut flags = if user(parent) == user(child) { 0 } else { new_namespace::USER };
+    let (old, new) = (parent.follow(offset!(task_nsproxy)), child.follow(offset!(task_nsproxy)));
+    if old.address() == new.address() {
+        return flags;
+    }
+    flags |= differing(old, new, offset!(nsproxy_mnt_ns), new_namespace::MOUNT);
+    flags |= differing(old, new, offset!(nsproxy_uts_ns), new_namespace::UTS);
+    flags |= differing(old, new, offset!(nsproxy_ipc_ns), new_namespace::IPC);
+    flags |= differing(old, new, offset!(nsproxy_pid_ns), new_namespace::PID);
+    flags |= differing(old, new, offset!(nsproxy_net_ns), new_namespace::NET);
+    flags |= differing(old, new, offset!(nsproxy_time_ns), new_namespace::TIME);
+    flags | differing(old, new, offset!(nsproxy_cgroup_ns), new_namespace::CGROUP)
+}
+
+#[inline(always)]
+fn differing(old: Object, new: Object, offset: u32, flag: u32) -> u32 {
+    if old.load::<u64>(offset) == new.load::<u64>(offset) { 0 } else { flag }
+}
+
+#[inline(always)]
+fn ring(declared: bool) -> Ring {
+    if declared { Ring::Events } else { Ring::Verdicts }
+}
+
+/// Sends what this sandbox has not shown in this epoch.
+#[inline(always)]
+fn once(
+    scope: &Scope,
+    kind: u16,
+    what: u32,
+    send: impl FnOnce() -> Result<(), Lost>,
+) -> Result<Done, Lost> {
+    let key =
+        DeedKey { slot: scope.slot, epoch: scope.settings.epoch, kind: u32::from(kind), what };
+    if SEEN_DEEDS.get_ptr(key).is_some() {
+        return Ok(Done::Aggregated);
+    }
+    send()?;
+    // After the record is in: see `file::report_open`.
+    if scope.remembers() {
+        let _ = SEEN_DEEDS.insert(key, 1, 0);
+    }
+    Ok(Done::Submitted)
+}
