@@ -15,8 +15,8 @@ use super::{Boot, Plan};
 use crate::shell::{self, About, Ended, Failure, Outcome};
 use crate::suites::Tally;
 
-/// Emulation is slow and CI machines are shared; a healthy guest needs a tenth of it.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// Emulation is slow and CI machines are shared; a healthy guest needs a third of it.
+const LONGEST: Duration = Duration::from_mins(20);
 
 /// Debian's default list, and the same without `bpf`.
 const MODULES: &str = "landlock,lockdown,yama,integrity,apparmor";

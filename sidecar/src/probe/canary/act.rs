@@ -37,8 +37,8 @@ pub fn act() -> io::Result<()> {
     // first, or nothing would tell a process id from a thread id.
     let opened = thread::spawn(|| File::open("/proc/self/exe").map(drop)).join();
     opened.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-    objects::act(Path::new(place), socket)?;
     let told = Told {
+        looked: objects::act(Path::new(place), socket)?,
         v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), (Ipv4Addr::LOCALHOST, declared)),
         v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, declared)),
         refused: is_refused(undeclared),

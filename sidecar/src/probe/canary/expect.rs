@@ -136,7 +136,11 @@ impl Expectations {
         match tier {
             Tier::Lsm => {
                 waiting.push(OPEN_LSM);
-                waiting.extend(objects::LSM);
+                waiting.extend(
+                    objects::LSM
+                        .into_iter()
+                        .filter(|act| told.looked || *act != objects::INSPECTED),
+                );
             }
             Tier::Trace => waiting.push(OPEN_TRACE),
         }

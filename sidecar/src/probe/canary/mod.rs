@@ -109,6 +109,8 @@ struct Told {
     v4: bool,
     v6: bool,
     refused: bool,
+    /// Picket could be looked into.
+    looked: bool,
     ring: bool,
     child: u32,
     done: calls::Done,
@@ -128,7 +130,8 @@ impl fmt::Display for Told {
         let calls::Done { socket, code, namespace } = self.done;
         let asked = calls::Asked::ALL.iter().find(|(asked, _)| *asked == socket);
         let socket = asked.map_or("", |(_, word)| word);
-        write!(f, "{} {} {} {} {}", self.v4, self.v6, self.refused, self.ring, self.child)?;
+        write!(f, "{} {} {} {} ", self.v4, self.v6, self.refused, self.looked)?;
+        write!(f, "{} {}", self.ring, self.child)?;
         write!(f, " {socket} {code} {namespace}")
     }
 }
@@ -140,14 +143,15 @@ impl FromStr for Told {
         let unreadable = || unreadable(line);
         let mut words = line.split_whitespace();
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
-        let (v4, v6, refused, ring) = (flag()?, flag()?, flag()?, flag()?);
+        let (v4, v6, refused) = (flag()?, flag()?, flag()?);
+        let (looked, ring) = (flag()?, flag()?);
         let child = words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable)?;
         let word = words.next().ok_or_else(unreadable)?;
         let asked = calls::Asked::ALL.iter().find(|(_, known)| *known == word);
         let (socket, _) = *asked.ok_or_else(unreadable)?;
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
         let done = calls::Done { socket, code: flag()?, namespace: flag()? };
-        Ok(Self { v4, v6, refused, ring, child, done })
+        Ok(Self { v4, v6, refused, looked, ring, child, done })
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) const LSM: [&str; 15] = [
     "path_symlink",
     "path_truncate",
     "path_unlink",
-    "ptrace_access_check",
+    INSPECTED,
     "task_kill",
     "unix_may_send",
     "unix_stream_connect",
@@ -61,6 +61,9 @@ pub(super) const LSM: [&str; 15] = [
 /// The file of a cgroup's directory that the acts are about.
 pub(super) const PROCESSES: &str = "cgroup.procs";
 
+/// Which act the look into Picket is.
+pub(super) const INSPECTED: &str = "ptrace_access_check";
+
 /// Which act the signal is.
 pub(super) const SIGNAL: &str = "signal_generate";
 
@@ -68,8 +71,9 @@ const MADE: &str = "canary-made";
 const NAMED: &str = "canary-named";
 const DATAGRAMS: &str = "-datagrams";
 
-/// Everything. What comes of it does not matter: a hook that stays silent is found out by what it did not report.
-pub(super) fn act(place: &Path, socket: &str) -> io::Result<()> {
+/// Everything. What comes of it does not matter, a hook that stays silent is found out by what it did not report, but for
+/// one: whether Picket could be looked into. Without `CAP_SYS_PTRACE` the kernel refuses that before it asks the hook.
+pub(super) fn act(place: &Path, socket: &str) -> io::Result<bool> {
     let (processes, made, named) = (place.join(PROCESSES), place.join(MADE), place.join(NAMED));
     drop(fs::create_dir(&made));
     drop(fs::remove_dir(&made));
@@ -83,16 +87,17 @@ pub(super) fn act(place: &Path, socket: &str) -> io::Result<()> {
     truncate(&processes)?;
 
     // Ignored by whoever does not ask for it, and Picket does not.
-    if let Some(picket) = getppid() {
+    let looked = getppid().is_some_and(|picket| {
         kill_process(picket, Signal::URG).ok();
         test_kill_process(picket).ok();
-        drop(fs::read_link(format!("/proc/{picket}/exe")));
-    }
+        fs::read_link(format!("/proc/{picket}/exe")).is_ok()
+    });
 
     drop(UnixStream::connect_addr(&address(socket)?));
     let sender = UnixDatagram::unbound()?;
     drop(sender.send_to_addr(b"canary", &address(&format!("{socket}{DATAGRAMS}"))?));
-    hand_over(&File::open("/proc/self/exe")?)
+    hand_over(&File::open("/proc/self/exe")?)?;
+    Ok(looked)
 }
 
 fn truncate(path: &Path) -> io::Result<()> {
@@ -214,7 +219,7 @@ impl Expected {
                 Some(SIGNAL)
             }
             Reach::Probe => Some("task_kill"),
-            Reach::Inspect => Some("ptrace_access_check"),
+            Reach::Inspect => Some(INSPECTED),
             Reach::Signal | Reach::Attach => None,
         })
     }

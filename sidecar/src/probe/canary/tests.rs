@@ -23,7 +23,8 @@ fn expectations() -> Expectations {
         processes: PROCESSES,
     };
     let done = calls::Done { socket: calls::Asked::Refused, code: true, namespace: true };
-    let told = Told { v4: true, v6: true, refused: true, ring: true, child: CHILD, done };
+    let told =
+        Told { v4: true, v6: true, refused: true, looked: true, ring: true, child: CHILD, done };
     Expectations::new(truth, told, PORT, (Tier::Lsm, &[]), objects::Expected::named(SOCKET))
 }
 
