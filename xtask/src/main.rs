@@ -13,6 +13,7 @@ mod bench;
 mod demo;
 mod docs;
 mod ebpf;
+mod eval;
 mod image;
 mod kubernetes;
 mod places;
@@ -48,6 +49,8 @@ Commands:
                      reference; --check: name what is stale, write nothing
   image              build the static binary of the image, and try it in an empty root (root)
   bench [NAME]       a benchmark in release mode (default: containment)
+  eval --simulate [--blocks N --certificates N --seed S --jobs N]
+                     bound and power of the evidence detector on simulated plugins, in release mode
   tidy               the tidy suite alone
   help               this text
 
@@ -80,6 +83,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "docs" => docs::run(rest),
         "image" => image::run(rest),
         "bench" => bench::run(rest),
+        "eval" => eval::run(rest),
         "tidy" => tidy::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -40,6 +40,7 @@ mod identity;
 mod incident;
 mod input;
 mod lanes;
+pub mod learned;
 mod pattern;
 mod policy;
 mod processes;
