@@ -1,25 +1,20 @@
-//! `cargo xtask eval`: what the engine's detector is worth, measured in release mode.
+//! `cargo xtask eval`: how well Picket detects, measured by what runs in production.
 //!
-//! The work is done by `picket-eval`, which knows the engine; this crate has no dependencies.
+//! The work is done by `picket-eval`, which has dependencies; this crate has none.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use crate::shell::{self, About, Outcome};
-use crate::{artifacts, places};
+use crate::places;
+use crate::shell::{About, Outcome};
 
-/// Passes everything on. Unless told otherwise, all figures also go into a file below the target directory.
+/// Hands everything on. The program runs where the developer stands, so that relative paths mean what they say.
 pub(crate) fn run(arguments: &[String]) -> Outcome<ExitCode> {
-    let program = shell::step("building in release mode", || {
-        let mut command = places::cargo();
-        command.args(["build", "--release", "--package", "picket-eval"]);
-        artifacts::program(&mut command, "picket-eval")
-    })?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    if !arguments.iter().any(|argument| argument == "--json") {
-        command.arg("--json").arg(places::scratch("eval")?.join("simulation.json"));
-    }
-    let status = command.status().about("picket-eval")?;
+    let here = std::env::current_dir().about("the current directory")?;
+    let manifest = places::repository().join("Cargo.toml");
+    let mut command = places::cargo();
+    command.current_dir(here).args(["run", "--quiet", "--release", "--package", "picket-eval"]);
+    command.arg("--manifest-path").arg(manifest).arg("--").args(arguments);
+    let status = command.status().about("cargo run")?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -51,6 +51,7 @@ Commands:
   bench [NAME]       a benchmark in release mode (default: containment)
   eval --simulate [--blocks N --certificates N --seed S --jobs N]
                      bound and power of the evidence detector on simulated plugins, in release mode
+  eval --data DIR    detection measured on published data sets in DIR (says which, where absent)
   tidy               the tidy suite alone
   help               this text
 

@@ -10,6 +10,7 @@ mod config;
 mod count;
 mod offsets;
 mod record;
+pub mod surprise;
 
 pub use config::{
     DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN,

@@ -19,7 +19,7 @@
 //! # Where to look
 //!
 //! What can be declared: [`Policy`]. Who judges: the `lanes` module, one file a
-//! lane. What follows from a finding: `incident` and `containment`.
+//! lane. What follows from a finding: `incident` and `containment`. The order of system calls: [`sequence`].
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -46,6 +46,7 @@ mod policy;
 mod processes;
 mod reason;
 mod sandbox;
+pub mod sequence;
 mod syscalls;
 #[cfg(test)]
 mod testing;

@@ -1,90 +1,38 @@
-//! `cargo xtask eval --simulate`: does the detector keep its bound, and what does that cost in time?
-//!
-//! Simulated plugins go through the engine's own calibration, certification and detector; there is no second
-//! implementation. Published with the result is what breaks the bound, and what guard caught it, if one did.
+//! `cargo xtask eval`: how well Picket detects, measured by what runs in production, and on simulated plugins.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
-mod arguments;
-mod outcome;
-mod plugin;
-mod random;
-mod statistics;
-mod table;
-mod trial;
+mod data;
+mod simulate;
 
-use std::fs;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::thread;
-use std::time::Instant;
 
-use arguments::Arguments;
-use outcome::Outcome;
-use serde_json::json;
-use trial::Budgets;
+const HELP: &str = "\
+cargo xtask eval: how well Picket detects
+
+Usage: cargo xtask eval --data DIR [--out DIR] [--seed N]
+       cargo xtask eval --simulate [OPTIONS]    (its own help: --simulate --help)
+
+  --data DIR   the published data sets, see docs/sequences.md for their layout
+  --out DIR    where figures (JSON) and plots (SVG) go; default: eval in the target directory
+  --seed N     of the table's hash, the shuffles and the bootstrap; default 1
+";
 
 fn main() -> ExitCode {
-    let arguments = match arguments::parse(std::env::args().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            print!("{}", arguments::HELP);
-            return ExitCode::SUCCESS;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("--data") => data::main(&arguments),
+        Some("--simulate") => simulate::main(&arguments),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
         }
-        Err(why) => {
-            eprintln!("{why}\n\n{}", arguments::HELP);
-            return ExitCode::from(64);
+        Some(other) => {
+            eprintln!("eval begins with --data DIR or --simulate, not with `{other}`\n\n{HELP}");
+            ExitCode::from(64)
         }
-    };
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("\n{why}");
-            ExitCode::FAILURE
+        None => {
+            eprint!("{HELP}");
+            ExitCode::from(64)
         }
     }
-}
-
-fn run(arguments: &Arguments) -> Result<(), String> {
-    let budgets = Budgets::new().map_err(|why| why.to_string())?;
-    let start = Instant::now();
-    let outcomes = simulate(arguments, &budgets);
-    println!("{}", table::shown(&outcomes, &budgets));
-    println!("took {:.0} s", start.elapsed().as_secs_f64());
-    if let Some(path) = &arguments.json {
-        let result = json!({
-            "blocks": arguments.blocks,
-            "certificates": arguments.certificates,
-            "seed": arguments.seed,
-            "regimes": outcomes.iter().map(|one| one.json(&budgets)).collect::<Vec<_>>(),
-        });
-        let text = format!("{result:#}\n");
-        fs::write(path, text).map_err(|why| format!("writing {}: {why}", path.display()))?;
-        println!("wrote {}", path.display());
-    }
-    table::acceptable(&outcomes)
-}
-
-/// In the order of the regimes, however many are at work at a time.
-fn simulate(arguments: &Arguments, budgets: &Budgets) -> Vec<Outcome> {
-    let waiting = Mutex::new(arguments.regimes.iter().copied().enumerate());
-    let done = Mutex::new(Vec::new());
-    // A poisoned lock is a panic of another job, which ends the scope anyway.
-    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
-    thread::scope(|scope| {
-        for _ in 0..arguments.jobs {
-            scope.spawn(|| {
-                while let Some((place, regime)) = next() {
-                    let Arguments { seed, certificates, blocks, .. } = *arguments;
-                    let outcome = outcome::of(regime, seed, certificates, blocks, budgets);
-                    eprintln!("{}: {}", regime.name(), outcome.verdict(budgets));
-                    if let Ok(mut done) = done.lock() {
-                        done.push((place, outcome));
-                    }
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
 }

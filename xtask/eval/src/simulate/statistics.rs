@@ -2,7 +2,7 @@
 
 use picket_engine::learned::PluginTime;
 
-use crate::random::Random;
+use crate::simulate::random::Random;
 
 /// A ratio and the interval it lies in with 95 %.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,8 @@ use picket_engine::learned::{
     Severity, Standing, certify,
 };
 
-use crate::plugin::{Attack, Plugin, Regime};
-use crate::random::Random;
+use crate::simulate::plugin::{Attack, Plugin, Regime};
+use crate::simulate::random::Random;
 
 /// Two weeks of ten seconds.
 const CALIBRATION: usize = 14 * 24 * 360;

@@ -3,9 +3,9 @@
 use picket_engine::learned::Scale;
 use serde_json::{Map, Value, json};
 
-use crate::plugin::{Attack, Regime};
-use crate::statistics::{self, Ratio, Share, quantile};
-use crate::trial::{self, Budgets, Judged, N_RUNGS};
+use crate::simulate::plugin::{Attack, Regime};
+use crate::simulate::statistics::{self, Ratio, Share, quantile};
+use crate::simulate::trial::{self, Budgets, Judged, N_RUNGS};
 
 /// The rung of 14 days, for which details are told.
 pub(crate) const SHOWN: usize = 2;

@@ -6,7 +6,7 @@
 
 use picket_engine::learned::{Block, Lane, Scale, Scores, Subject, Surprise};
 
-use crate::random::Random;
+use crate::simulate::random::Random;
 
 /// Blocks of ten seconds in an hour, a day, a week.
 const HOUR: f64 = 360.0;

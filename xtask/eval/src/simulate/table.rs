@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::outcome::{Outcome, SHOWN};
-use crate::plugin::{Attack, Regime};
-use crate::statistics::{Ratio, float, quantile};
-use crate::trial::{Budgets, N_RUNGS};
+use crate::simulate::outcome::{Outcome, SHOWN};
+use crate::simulate::plugin::{Attack, Regime};
+use crate::simulate::statistics::{Ratio, float, quantile};
+use crate::simulate::trial::{Budgets, N_RUNGS};
 
 /// Independent blocks, one false containment in 100 blocks: where the ratio must lie. Below, the detector
 /// would never fire; above, the bound would be none.
@@ -113,7 +113,7 @@ pub(crate) fn acceptable(outcomes: &[Outcome]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome;
+    use crate::simulate::outcome;
 
     fn budgets() -> Budgets {
         Budgets::new().unwrap()
