@@ -147,7 +147,8 @@ pub(super) static GROUPS: &[Group] = &[
                 sched_setscheduler set_mempolicy set_mempolicy_home_node setpriority setrlimit",
     },
     // What strace shows of `true`, `cat`, `bash -c :`, `python3 -c pass` and a threaded C program
-    // between execve and exit, plus the older spellings of the same calls that other libcs use.
+    // between execve and exit, plus the older spellings of the same calls that other libcs use, and
+    // what sleeps for an event that may have come already: whether that is called is up to chance.
     Group {
         name: RUNTIME,
         purpose: "what it takes to start, compute and end",
@@ -158,7 +159,7 @@ pub(super) static GROUPS: &[Group] = &[
                 statfs statx write writev \
                 exit exit_group futex futex_requeue futex_wait futex_waitv futex_wake get_robust_list \
                 gettid restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity \
-                sched_yield sigaltstack tgkill \
+                sched_yield sigaltstack tgkill pause rt_sigsuspend \
                 clock_getres clock_gettime clock_nanosleep gettimeofday nanosleep time \
                 getegid geteuid getgid getgroups getpgrp getpid getppid getrandom getresgid \
                 getresuid getrlimit getrusage getuid sysinfo uname umask getcpu poll",
