@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use picket_engine::{
     AccessSet, Declared, Deed, Departure, Fact, Finding, NetworkOperation, ObservedPath,
-    SyscallAbi, Unresolved,
+    SyscallAbi, Tampering, Unresolved,
 };
 
-use crate::manifest::syscalls;
+use crate::{manifest::syscalls, watch::Breach};
 
 /// Says that something failed, to standard error.
 pub(crate) fn error(message: &str) {
@@ -19,6 +19,17 @@ pub(crate) fn error(message: &str) {
 /// So many of a thing.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// What was done to the kernel side.
+pub(crate) fn breach(breach: Breach) -> String {
+    let part = breach.part;
+    match breach.tampering {
+        Tampering::ProbeDetached => format!("the kernel program {part} is not attached any more"),
+        Tampering::PinRemoved => format!("the pin of {part} is gone"),
+        Tampering::MapChanged => format!("the map {part} says something else than Picket wrote"),
+        Tampering::CanaryMissed => format!("an act of the canary was not reported: {part}"),
+    }
 }
 
 /// What was done, and what was declared instead.

@@ -337,14 +337,10 @@ impl<'a, A: Audience> Daemon<'a, A> {
                 let text = format!("is left frozen; its cgroup is {}", watched.path.display());
                 audience.note(id, "left_frozen", &text);
             }
-            if let Err(error) = session.leave(watched.joined) {
-                tracing::error!(%error, "leaving a sandbox");
-            }
+            session.leave(watched.joined);
         }
         for expected in sandboxes.containers.into_held() {
-            if let Err(error) = session.give_up(expected) {
-                tracing::error!(%error, "giving a container up");
-            }
+            session.give_up(expected);
         }
         audience.remark("stopped", "nothing is watched any more");
     }

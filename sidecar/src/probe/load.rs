@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, env, fs, io, os::fd::AsFd, path::PathBuf, sync:
 use aya::{
     Btf as LoaderBtf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
     programs::{
-        CgroupAttachMode, CgroupSockAddr, Lsm, Program, ProgramError,
-        cgroup_sock_addr::CgroupSockAddrLinkId,
+        CgroupSockAddr, Lsm, Program, ProgramError,
+        links::{FdLink, LinkError},
     },
 };
 use picket_abi::{HOOKS, RULE_BANKS};
@@ -14,6 +14,7 @@ use zerocopy::IntoBytes;
 
 use super::{
     btf::{Btf, BtfError},
+    links::{Links, NetworkGuard, SocketHook},
     losses::Losses,
     memory, offsets,
     rings::Rings,
@@ -49,7 +50,14 @@ const OPEN_EXITS: [&str; 5] = [
 ];
 
 /// Socket hooks, attached to each sandbox's cgroup.
-const SOCKET_HOOKS: [&str; 6] = ["connect4", "connect6", "sendmsg4", "sendmsg6", "bind4", "bind6"];
+const SOCKET_HOOKS: [(&str, SocketHook); 6] = [
+    ("connect4", SocketHook::Connect4),
+    ("connect6", SocketHook::Connect6),
+    ("sendmsg4", SocketHook::Sendmsg4),
+    ("sendmsg6", SocketHook::Sendmsg6),
+    ("bind4", SocketHook::Bind4),
+    ("bind6", SocketHook::Bind6),
+];
 
 const LSM_OPEN: &str = "file_open";
 
@@ -141,13 +149,6 @@ pub struct ProgramReport {
     pub verified_instructions: u32,
 }
 
-/// The socket hooks of one sandbox.
-#[derive(Debug)]
-#[must_use = "give it back when the sandbox ends"]
-pub struct NetworkGuard {
-    links: Vec<(&'static str, CgroupSockAddrLinkId)>,
-}
-
 /// The kernel side, loaded and attached. Dropping it detaches everything.
 #[derive(Debug)]
 pub struct Probe {
@@ -156,6 +157,14 @@ pub struct Probe {
     slots: Arc<Slots>,
     rings: Option<Rings>,
     losses: Arc<Losses>,
+    links: Arc<Links>,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // Others look at the links; they hold none.
+        self.links.release_all();
+    }
 }
 
 impl Probe {
@@ -185,23 +194,24 @@ impl Probe {
         let losses = Arc::new(Losses::take(&mut ebpf)?);
         let slots = Slots::take(&mut ebpf, settings.max_sandboxes, Arc::clone(&losses))?;
         let slots = Arc::new(slots);
+        let links = Arc::new(Links::default());
 
-        let tier = match attach_lsm(&mut ebpf, &loader_btf)? {
+        let tier = match attach_lsm(&mut ebpf, &loader_btf, &links)? {
             Ok(()) => TierReport { tier: Tier::Lsm, because: None },
             Err(because) => {
-                attach_open_exits(&mut ebpf, &losses)?;
+                attach_open_exits(&mut ebpf, &losses, &links)?;
                 TierReport { tier: Tier::Trace, because: Some(because) }
             }
         };
         for name in TRACEPOINTS {
-            attach_tracepoint(&mut ebpf, name, &loader_btf)?;
+            attach_tracepoint(&mut ebpf, name, &loader_btf, &links)?;
         }
-        for name in SOCKET_HOOKS {
+        for (name, _) in SOCKET_HOOKS {
             socket_hook(&mut ebpf, name)?.load().map_err(|error| refused(name, &error))?;
         }
         drop(loader_btf);
         memory::trim();
-        Ok(Self { ebpf, tier, slots, rings: Some(rings), losses })
+        Ok(Self { ebpf, tier, slots, rings: Some(rings), losses, links })
     }
 
     /// What this kernel lets us see.
@@ -215,8 +225,9 @@ impl Probe {
     /// # Errors
     /// The trace tier cannot be attached either.
     pub fn fall_back_to_trace(&mut self, because: String) -> Result<(), LoadError> {
+        self.links.let_go(LSM_OPEN);
         detach_lsm(lsm(&mut self.ebpf)?);
-        attach_open_exits(&mut self.ebpf, &self.losses)?;
+        attach_open_exits(&mut self.ebpf, &self.losses, &self.links)?;
         self.tier = TierReport { tier: Tier::Trace, because: Some(because) };
         Ok(())
     }
@@ -246,40 +257,34 @@ impl Probe {
         aya_log::EbpfLogger::init(&mut self.ebpf)
     }
 
+    /// What is attached, to be looked at again.
+    #[must_use]
+    pub fn links(&self) -> &Arc<Links> {
+        &self.links
+    }
+
     /// Attaches the socket hooks to a sandbox's top cgroup; its descendants inherit them.
     ///
     /// # Errors
     /// The kernel refuses, for instance because the cgroup is gone, or because somebody has attached a program to the
     /// same hook there, or above, that tolerates no other. Nothing stays attached then.
-    pub fn guard_network(&mut self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
-        let mut links = Vec::new();
-        for name in SOCKET_HOOKS {
-            // Links always allow several programs a hook, others' beside ours; `AllowMultiple` is refused with them.
-            let attached = socket_hook(&mut self.ebpf, name)?
-                .attach(cgroup.as_fd(), CgroupAttachMode::Single)
-                .map_err(|error| refused(name, &error));
-            match attached {
-                Ok(link) => links.push((name, link)),
-                Err(error) => {
-                    self.release_network(NetworkGuard { links })?;
-                    return Err(error);
-                }
-            }
+    pub fn guard_network(&self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
+        let mut programs = Vec::new();
+        for (name, kind) in SOCKET_HOOKS {
+            let Some(Program::CgroupSockAddr(program)) = self.ebpf.program(name) else {
+                return Err(LoadError::Missing { what: name });
+            };
+            programs.push((name, program.fd().map_err(|error| refused(name, &error))?, kind));
         }
-        Ok(NetworkGuard { links })
+        let programs = programs.iter().map(|(name, program, kind)| (*name, program.as_fd(), *kind));
+        self.links.attach(programs, cgroup.as_fd()).map_err(|(program, error)| {
+            LoadError::Program { program, reason: format!("bpf_link_create: {error}") }
+        })
     }
 
     /// Detaches the socket hooks of a sandbox that has ended.
-    ///
-    /// # Errors
-    /// The object has no such program.
-    pub fn release_network(&mut self, guard: NetworkGuard) -> Result<(), LoadError> {
-        for (name, link) in guard.links {
-            socket_hook(&mut self.ebpf, name)?
-                .detach(link)
-                .map_err(|error| refused(name, &error))?;
-        }
-        Ok(())
+    pub fn release_network(&self, guard: NetworkGuard) {
+        self.links.release(guard);
     }
 
     /// Names of the programs that are attached for everybody or, the socket hooks, to each sandbox.
@@ -289,7 +294,7 @@ impl Probe {
             Tier::Lsm => &[LSM_OPEN],
             Tier::Trace => &OPEN_EXITS,
         };
-        [opens, &TRACEPOINTS, &SOCKET_HOOKS].concat()
+        [opens, &TRACEPOINTS, &SOCKET_HOOKS.map(|(name, _)| name)].concat()
     }
 
     /// Every loaded program, by name.
@@ -333,14 +338,25 @@ fn log_level() -> u8 {
 }
 
 /// Attaches the LSM program, or says what the kernel answered.
-fn attach_lsm(ebpf: &mut Ebpf, btf: &LoaderBtf) -> Result<Result<(), String>, LoadError> {
+fn attach_lsm(
+    ebpf: &mut Ebpf,
+    btf: &LoaderBtf,
+    links: &Links,
+) -> Result<Result<(), String>, LoadError> {
     let program = lsm(ebpf)?;
-    let attached = program.load(LSM_OPEN, btf).and_then(|()| program.attach().map(drop));
-    if let Err(error) = attached {
-        detach_lsm(program);
-        return Ok(Err(format!("the kernel refuses LSM programs: {}", reason(&error))));
+    let attached = program.load(LSM_OPEN, btf).and_then(|()| program.attach());
+    match attached.and_then(|id| program.take_link(id)) {
+        Ok(link) => kept(LSM_OPEN, links.keep(LSM_OPEN, link.into())).map(Ok),
+        Err(error) => {
+            detach_lsm(program);
+            Ok(Err(format!("the kernel refuses LSM programs: {}", reason(&error))))
+        }
     }
-    Ok(Ok(()))
+}
+
+/// A link that cannot be looked at cannot be watched.
+fn kept(program: &'static str, kept: Result<(), LinkError>) -> Result<(), LoadError> {
+    kept.map_err(|error| LoadError::Program { program, reason: error.to_string() })
 }
 
 fn lsm(ebpf: &mut Ebpf) -> Result<&mut Lsm, LoadError> {
@@ -358,19 +374,26 @@ fn detach_lsm(program: &mut Lsm) {
 }
 
 /// Attaches the exit tracepoints of the open family.
-fn attach_open_exits(ebpf: &mut Ebpf, losses: &Losses) -> Result<(), LoadError> {
-    tracefs::within(|| OPEN_EXITS.into_iter().try_for_each(|name| attach_exit(ebpf, name, losses)))
-        .map_err(LoadError::Tracefs)?
+fn attach_open_exits(ebpf: &mut Ebpf, losses: &Losses, links: &Links) -> Result<(), LoadError> {
+    let attach = |name| attach_exit(ebpf, name, losses, links);
+    tracefs::within(|| OPEN_EXITS.into_iter().try_for_each(attach)).map_err(LoadError::Tracefs)?
 }
 
-fn attach_exit(ebpf: &mut Ebpf, name: &'static str, losses: &Losses) -> Result<(), LoadError> {
+fn attach_exit(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    losses: &Losses,
+    links: &Links,
+) -> Result<(), LoadError> {
     let Some(Program::TracePoint(program)) = ebpf.program_mut(name) else {
         return Err(LoadError::Missing { what: name });
     };
-    program
+    let link = program
         .load()
-        .and_then(|()| program.attach("syscalls", name).map(drop))
+        .and_then(|()| program.attach("syscalls", name))
+        .and_then(|id| program.take_link(id))
         .map_err(|error| refused(name, &error))?;
+    kept(name, FdLink::try_from(link).and_then(|link| links.keep(name, link)))?;
     let descriptor = program.fd().map_err(|error| refused(name, &error))?;
     let descriptor = descriptor.as_fd().try_clone_to_owned();
     losses.watch_skips(descriptor.map_err(|source| LoadError::Descriptor { source })?);
@@ -381,14 +404,17 @@ fn attach_tracepoint(
     ebpf: &mut Ebpf,
     name: &'static str,
     btf: &LoaderBtf,
+    links: &Links,
 ) -> Result<(), LoadError> {
     let Some(Program::BtfTracePoint(program)) = ebpf.program_mut(name) else {
         return Err(LoadError::Missing { what: name });
     };
-    program
+    let link = program
         .load(name, btf)
-        .and_then(|()| program.attach().map(drop))
-        .map_err(|error| refused(name, &error))
+        .and_then(|()| program.attach())
+        .and_then(|id| program.take_link(id))
+        .map_err(|error| refused(name, &error))?;
+    kept(name, links.keep(name, link.into()))
 }
 
 fn socket_hook<'a>(

@@ -6,6 +6,7 @@
 
 pub mod btf;
 pub mod canary;
+mod links;
 mod load;
 mod losses;
 mod memory;
@@ -15,9 +16,10 @@ mod slots;
 mod tier;
 mod tracefs;
 
-pub use load::{LoadError, NetworkGuard, Probe, ProgramReport, Settings};
+pub use links::{Detached, Links, NetworkGuard};
+pub use load::{LoadError, Probe, ProgramReport, Settings};
 pub use losses::{HookCounts, Losses};
 pub(crate) use losses::{N_HOOKS, outcomes};
 pub use rings::{RingError, Rings};
-pub use slots::{SlotError, Slots};
+pub use slots::{Changed, SlotError, Slots};
 pub use tier::{Tier, TierReport};

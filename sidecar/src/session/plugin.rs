@@ -186,7 +186,7 @@ impl Session {
                 if let Some(id) = registered {
                     self.watch.unregister(id);
                 }
-                self.probe.release_network(network)?;
+                self.probe.release_network(network);
                 Err(error.into())
             }
         }
@@ -231,7 +231,7 @@ impl Session {
         let Plugin { id, running, network, .. } = plugin;
         running.end();
         self.watch.unregister(id);
-        self.probe.release_network(network)?;
+        self.probe.release_network(network);
         Ok(())
     }
 

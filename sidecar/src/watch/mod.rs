@@ -9,6 +9,7 @@ mod arriving;
 pub(crate) mod balance;
 mod bell;
 mod count;
+mod line;
 mod priority;
 mod tap;
 mod turn;
@@ -21,6 +22,8 @@ use std::{
 
 pub use arriving::Found;
 use bell::Bell;
+pub use line::Breach;
+pub(crate) use line::Line;
 use picket_engine::{
     Arrival, Closure, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
 };
@@ -31,6 +34,7 @@ pub(crate) use tap::{Source, open as open_tap};
 use tokio::sync::mpsc as reports;
 
 use crate::{
+    decode::Decoded,
     export::{Metrics, SandboxSeries, Subject},
     probe::{Losses, Rings, Slots},
     supervisor::Containment,
@@ -90,6 +94,20 @@ pub enum Report {
         /// Why.
         why: Closure,
     },
+    /// Somebody interfered with the kernel side.
+    Tampered {
+        /// What was done, to which part, and whose.
+        breach: Breach,
+        /// When it was noticed.
+        at: KernelTime,
+        /// When it was last seen to be as it should: it was done after this.
+        sound: KernelTime,
+    },
+    /// What was done to the kernel side is undone.
+    Mended {
+        /// What it was.
+        breach: Breach,
+    },
     /// The loop has judged everything of a sandbox and forgotten it.
     Forgotten {
         /// Whose.
@@ -115,6 +133,7 @@ enum Early {
     Register { sandbox: SandboxId, policy: Box<Policy>, arrival: Arrival, controls: Containment },
     Expect { sandbox: SandboxId, after_exec: Option<Box<Policy>> },
     Name { sandbox: SandboxId, series: Box<SandboxSeries> },
+    Canary { sandbox: SandboxId },
 }
 
 /// What has its turn between records.
@@ -123,6 +142,9 @@ enum Late {
     Replace { sandbox: SandboxId, policy: Box<Policy> },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
+    Canary { reply: mpsc::SyncSender<Vec<Decoded>> },
+    Breach { breach: Breach, sound: KernelTime },
+    Mended { breach: Breach },
     Stop,
 }
 
@@ -200,6 +222,11 @@ impl Watch {
     pub fn join(&self, sandbox: SandboxId, policy: Policy, found: Found, controls: Containment) {
         let policy = Box::new(policy);
         self.tell(Command::Late(Late::Join { sandbox, policy, found, controls }));
+    }
+
+    /// What the patrol asks.
+    pub(crate) fn line(&self) -> Line {
+        Line { commands: self.commands.clone(), bell: Arc::clone(&self.bell) }
     }
 
     /// Where the loop writes the kernel clock's nanoseconds each turn, at least every quarter of a second.

@@ -6,40 +6,46 @@ use std::{
     fs::File,
     io::{self, BufRead, Write},
     net::{Ipv4Addr, Ipv6Addr, UdpSocket},
+    os::unix::process::CommandExt,
+    path::Path,
     process::{Command, Stdio},
     thread,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, READY, Told};
+use super::{CHILD_EXIT, CHILD_WORD, READY, Told, opens};
 
-/// Waits for the word, acts, says what it did, and waits for the second word before it ends.
+/// Waits for the word, acts, says what it did, and waits for the next word; ends when there will be none.
 ///
 /// # Errors
 /// A stream broke: the parent is gone, nobody needs the answer.
 pub fn act() -> io::Result<()> {
     // Only now is our own exec over: `spawn` returns a moment before it.
     say(READY)?;
-    let mut words = io::stdin().lock().lines();
-    let Some(ports) = words.next().transpose()? else {
-        return Ok(());
-    };
-    let mut ports = ports.split(' ').filter_map(|port| port.parse().ok());
+    // Its name as it is now: where the program is replaced while we live, we go on as what we are.
+    let program = std::env::current_exe()?;
+    for word in io::stdin().lock().lines() {
+        say(&once(&word?, &program)?.to_string())?;
+    }
+    Ok(())
+}
+
+fn once(word: &str, program: &Path) -> io::Result<Told> {
+    let mut ports = word.split(' ').filter_map(|port| port.parse().ok());
     let (Some(declared), Some(undeclared)) = (ports.next(), ports.next()) else {
-        return Ok(());
+        return Err(io::ErrorKind::InvalidInput.into());
     };
 
     // A descriptor of this very program: the kernel must name the file that is running. By another thread than the
     // first, or nothing would tell a process id from a thread id.
     let opened = thread::spawn(|| File::open("/proc/self/exe").map(drop)).join();
     opened.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-    let told = Told {
+    Ok(Told {
         v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), (Ipv4Addr::LOCALHOST, declared)),
         v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, declared)),
         refused: is_refused(undeclared),
-        child: spawn_child()?,
-    };
-    say(&told.to_string())?;
-    words.next().transpose().map(drop)
+        child: spawn_child(program)?,
+        opens: opens::all(),
+    })
 }
 
 fn say(line: &str) -> io::Result<()> {
@@ -70,10 +76,10 @@ fn is_refused(port: u16) -> bool {
     refusal.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
-fn spawn_child() -> io::Result<u32> {
-    // By its real path, so that the name in the record is the one the parent knows.
-    let program = std::env::current_exe()?;
-    let mut child = Command::new(program)
+fn spawn_child(program: &Path) -> io::Result<u32> {
+    // Under its real path, so that the name in the record is the one the parent knows.
+    let mut child = Command::new("/proc/self/exe")
+        .arg0(program)
         .arg(CHILD_WORD)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

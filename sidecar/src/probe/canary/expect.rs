@@ -1,6 +1,7 @@
 //! What the canary's acts must look like, from what we know about ourselves.
 
 use std::{
+    ffi::{CStr, OsStr},
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -14,7 +15,7 @@ use picket_engine::{
     Process, Protocol, SyscallAbi,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told};
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Told, opens};
 use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
@@ -36,7 +37,7 @@ pub(super) fn policy(port: u16) -> Policy {
 }
 
 /// What is true, by other means than our probes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Truth {
     /// `None` inside a pid namespace: what the kernel calls us cannot be known there.
     pid: Option<u32>,
@@ -46,6 +47,8 @@ pub(super) struct Truth {
     path: Vec<u8>,
     arguments: Vec<u8>,
     home_cgroup: u64,
+    /// What the other calls of the open family open, in the order of [`opens::WAYS`]; `None` where it is not there.
+    devices: [Option<FileId>; 4],
 }
 
 impl Truth {
@@ -53,14 +56,20 @@ impl Truth {
         let path = fs::canonicalize(program)?;
         let mut arguments = path.as_os_str().as_bytes().to_vec();
         arguments.extend_from_slice(format!("\0{CHILD_WORD}\0").as_bytes());
+        let mounts = Mounts::read()?;
+        let device = |(_, file): (_, &CStr)| {
+            let path = Path::new(OsStr::from_bytes(file.to_bytes()));
+            mounts.identify(path).ok().map(|found| found.file)
+        };
         let outside = fs::metadata("/proc/self/ns/pid")?.ino() == INITIAL_PID_NAMESPACE;
         Ok(Self {
             pid: outside.then(|| canary.id()),
             start_ticks: start_ticks(canary.id())?,
-            program: Mounts::read()?.identify(&path)?.file,
+            program: mounts.identify(&path)?.file,
             path: path.as_os_str().as_bytes().to_vec(),
             arguments,
             home_cgroup: fs::metadata(root.home())?.ino(),
+            devices: opens::WAYS.map(device),
         })
     }
 }
@@ -78,7 +87,7 @@ fn start_ticks(pid: u32) -> io::Result<u64> {
 
 /// The acts that still have to be seen.
 #[derive(Debug)]
-pub(super) struct Expectations {
+pub(crate) struct Expectations {
     truth: Truth,
     told: Told,
     port: u16,
@@ -94,7 +103,8 @@ const OPEN_TRACE: &str = "sys_exit_openat";
 const FORK: &str = "sched_process_fork";
 const EXEC: &str = "sched_process_exec";
 const EXIT: &str = "sched_process_exit";
-const BIND: &str = "bind4";
+const BIND4: &str = "bind4";
+const BIND6: &str = "bind6";
 const CONNECT4: &str = "connect4";
 const CONNECT6: &str = "connect6";
 const SEND4: &str = "sendmsg4";
@@ -107,12 +117,17 @@ impl Expectations {
             Tier::Lsm => OPEN_LSM,
             Tier::Trace => OPEN_TRACE,
         };
-        let mut waiting = vec![ENTERED, LEFT, SYSCALL, open, FORK, EXEC, EXIT, BIND, REFUSED];
+        let mut waiting = vec![ENTERED, LEFT, SYSCALL, open, FORK, EXEC, EXIT, REFUSED];
         if told.v4 {
-            waiting.extend([CONNECT4, SEND4]);
+            waiting.extend([CONNECT4, SEND4, BIND4]);
         }
         if told.v6 {
-            waiting.extend([CONNECT6, SEND6]);
+            waiting.extend([CONNECT6, SEND6, BIND6]);
+        }
+        if tier == Tier::Trace {
+            let done = |(bit, _): &(usize, _)| told.opens & 1 << bit != 0;
+            let ways = opens::WAYS.into_iter().enumerate().filter(done);
+            waiting.extend(ways.map(|(_, (hook, _))| hook));
         }
         Self { truth, told, port, waiting, met: Vec::new() }
     }
@@ -125,12 +140,21 @@ impl Expectations {
         self.waiting.join(", ")
     }
 
+    pub(crate) fn still_missing(&self) -> &[&'static str] {
+        &self.waiting
+    }
+
     pub(super) fn hooks(self) -> Vec<&'static str> {
         self.met
     }
 
+    /// An act that is seen by other means than a record.
+    pub(super) fn expect_too(&mut self, act: &'static str, seen: bool) {
+        if seen { self.met.push(act) } else { self.waiting.push(act) }
+    }
+
     /// True when the record is one of the acts; an error when it is and says something wrong.
-    pub(super) fn meet(&mut self, decoded: &Decoded) -> Result<bool, CanaryError> {
+    pub(crate) fn meet(&mut self, decoded: &Decoded) -> Result<bool, CanaryError> {
         let act = match &decoded.fact {
             Fact::Entered {} => self.entered(decoded)?,
             Fact::Syscall { abi, .. } => {
@@ -184,6 +208,9 @@ impl Expectations {
         file: FileId,
         access: AccessSet,
     ) -> Result<Option<&'static str>, CanaryError> {
+        if let Some(way) = self.truth.devices.iter().position(|device| *device == Some(file)) {
+            return Ok(opens::WAYS.get(way).map(|(hook, _)| *hook));
+        }
         let truth = ObservedPath::Resolved(self.truth.path.clone());
         if access != AccessSet::READ || (*path != truth && file != self.truth.program) {
             return Ok(None);
@@ -238,7 +265,8 @@ impl Expectations {
             (NetworkOperation::Connect, false) if v6 && port == self.port => Some(CONNECT6),
             (NetworkOperation::Send, false) if v4 && port == self.port => Some(SEND4),
             (NetworkOperation::Send, false) if v6 && port == self.port => Some(SEND6),
-            (NetworkOperation::Bind, false) if port == 0 => Some(BIND),
+            (NetworkOperation::Bind, false) if v4 && port == 0 => Some(BIND4),
+            (NetworkOperation::Bind, false) if v6 && port == 0 => Some(BIND6),
             _ => None,
         }
     }

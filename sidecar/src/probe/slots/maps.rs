@@ -6,7 +6,7 @@ use aya::{
     Ebpf,
     maps::{Array, HashMap, MapData, MapError},
 };
-use picket_abi::{Member, RULE_BANKS, SYSCALL_WORDS, Slot};
+use picket_abi::{Member, NetRule, RULE_BANKS, SYSCALL_WORDS, Slot};
 use picket_engine::{KernelTime, Policy, SandboxId};
 use zerocopy::FromBytes;
 
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::probe::{load::LoadError, losses::Losses};
 
-type SlotBytes = [u8; size_of::<Slot>()];
-type MemberBytes = [u8; size_of::<Member>()];
+pub(super) type SlotBytes = [u8; size_of::<Slot>()];
+pub(super) type MemberBytes = [u8; size_of::<Member>()];
 
 /// A slot that nobody has.
 const FREE: Slot = Slot {
@@ -34,17 +34,22 @@ const FREE: Slot = Slot {
 
 /// All of them, and which slots are taken.
 pub(super) struct Maps {
-    slots: Array<MapData, SlotBytes>,
-    members: HashMap<MapData, u64, MemberBytes>,
+    pub(super) slots: Array<MapData, SlotBytes>,
+    pub(super) members: HashMap<MapData, u64, MemberBytes>,
     seen: Array<MapData, [u64; SYSCALL_WORDS]>,
-    rules: Array<MapData, RuleBytes>,
-    free: Vec<u32>,
+    pub(super) rules: Array<MapData, RuleBytes>,
+    /// In falling order; taken from the end.
+    pub(super) free: Vec<u32>,
     max: u32,
     last_generation: u32,
     /// One count for all slots: the kernel remembers what was seen by slot and epoch, and a slot's next tenant must not
     /// profit from what the last one has shown.
     last_epoch: u32,
     pub(super) live: BTreeMap<SandboxId, (u64, Slot)>,
+    /// The rules in force, by slot: what the map must hold.
+    pub(super) written: BTreeMap<u32, Box<[u8]>>,
+    /// Members that must be in the map as long as they exist: those that were put there, and those found there since.
+    pub(super) known: BTreeMap<u64, SandboxId>,
 }
 
 impl Maps {
@@ -54,12 +59,13 @@ impl Maps {
             members: map(ebpf, "MEMBERS")?,
             seen: map(ebpf, "SEEN_SYSCALLS")?,
             rules: map(ebpf, "NET_RULES")?,
-            // Taken from the end: slot 0 first.
             free: (0..max).rev().collect(),
             max,
             last_generation: 0,
             last_epoch: 0,
             live: BTreeMap::new(),
+            written: BTreeMap::new(),
+            known: BTreeMap::new(),
         })
     }
 
@@ -92,7 +98,9 @@ impl Maps {
     pub(super) fn release(&mut self, slot: u32) -> Result<(), SlotError> {
         let free: SlotBytes = zerocopy::transmute!(FREE);
         self.slots.set(slot, free, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
-        self.free.push(slot);
+        self.written.remove(&slot);
+        let place = self.free.partition_point(|free| slot < *free);
+        self.free.insert(place, slot);
         Ok(())
     }
 
@@ -106,6 +114,7 @@ impl Maps {
             }
             _ => return Ok(false),
         }
+        self.known.remove(&cgroup);
         match self.members.remove(&cgroup) {
             Ok(()) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
@@ -153,6 +162,8 @@ impl Maps {
             .set(slot, [0; SYSCALL_WORDS], 0)
             .map_err(|source| SlotError::Map { map: "SEEN_SYSCALLS", source })?;
         self.read_back(slot, &bytes, index, &rules)?;
+        let used = usize::try_from(count).map_or(0, |count| count * size_of::<NetRule>());
+        self.written.insert(slot, rules.iter().copied().take(used).collect());
         Ok(settings)
     }
 
@@ -191,11 +202,12 @@ impl Maps {
         if Member::read_from_bytes(&there) != Ok(member) {
             return Err(SlotError::NotReadBack { map: "MEMBERS" });
         }
+        self.known.insert(cgroup, sandbox);
         Ok(())
     }
 }
 
-fn is_absent(error: &MapError) -> bool {
+pub(super) fn is_absent(error: &MapError) -> bool {
     match error {
         MapError::KeyNotFound => true,
         MapError::SyscallError(error) => error.io_error.raw_os_error() == Some(libc::ENOENT),
