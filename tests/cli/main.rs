@@ -61,6 +61,8 @@ mod sink;
 #[cfg(test)]
 mod suggest;
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 mod together;
 #[cfg(test)]
 mod trouble;

@@ -182,7 +182,10 @@ impl Narrator {
                 "{} {}\n             {}",
                 breach.sandbox.map_or_else(|| "picket:".to_owned(), |sandbox| self.who(sandbox)),
                 self.paint(RED, &format!("TAMPERED WITH: {}", words::breach(*breach))),
-                self.paint(DIM, &format!("done in the last {} ms", at.duration_since(*sound).as_millis())),
+                self.paint(
+                    DIM,
+                    &format!("done in the last {} ms", at.duration_since(*sound).as_millis())
+                ),
             )),
             Report::Mended { breach } => Some(format!(
                 "{} {}",

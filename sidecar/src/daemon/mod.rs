@@ -218,6 +218,7 @@ pub async fn run(
             _ = beat.tick() => {
                 log.flush();
                 daemon.tend_held();
+                daemon.health.tampered(!daemon.session.breaches().is_empty());
                 if daemon.health.lives().is_ok() {
                     daemon.notifier.alive();
                 }

@@ -172,9 +172,9 @@ impl Links {
 impl Link {
     fn is_sound(&self, cgroup: Option<u64>) -> bool {
         match &self.kind {
-            Kind::Global(link) => link.info().is_ok_and(|found| {
-                (found.id(), found.program_id()) == (self.number, self.program)
-            }),
+            Kind::Global(link) => link
+                .info()
+                .is_ok_and(|found| (found.id(), found.program_id()) == (self.number, self.program)),
             Kind::Cgroup(link) => cgroup::look(link.as_fd()).is_ok_and(|found| {
                 (found.link, found.program) == (self.number, self.program)
                     && Some(found.cgroup) == cgroup

@@ -277,8 +277,9 @@ impl Probe {
             programs.push((name, program.fd().map_err(|error| refused(name, &error))?, kind));
         }
         let programs = programs.iter().map(|(name, program, kind)| (*name, program.as_fd(), *kind));
-        self.links.attach(programs, cgroup.as_fd()).map_err(|(program, error)| {
-            LoadError::Program { program, reason: format!("bpf_link_create: {error}") }
+        self.links.attach(programs, cgroup.as_fd()).map_err(|(program, error)| LoadError::Program {
+            program,
+            reason: format!("bpf_link_create: {error}"),
         })
     }
 

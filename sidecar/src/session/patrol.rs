@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use picket_abi::Counts;
+use picket_abi::{Counts, Lost, hook};
 use picket_engine::{KernelTime, Tampering};
 
 use crate::{
@@ -30,6 +30,10 @@ use crate::{
 
 /// A round begins this often.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// A canary that has a processor has acted by then. One that somebody holds is found out half a round after it should
+/// have answered, and not a whole one.
+const SOON: Duration = Duration::from_millis(500);
 
 /// The loop answers between two batches. Where it does not for so long, its own guards have frozen every sandbox.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -120,10 +124,19 @@ impl Drop for Patrol {
     }
 }
 
+/// What was counted at one moment.
+#[derive(Default)]
+struct Counted {
+    /// The canary's own counters, by hook.
+    of_canary: Vec<Counts>,
+    /// Entries that found no room in a table, on the whole node.
+    no_entry: u64,
+}
+
 struct Round {
     beat: Beat,
     /// Since how many rounds the canary has been acting, with the counters before it did.
-    acting: Option<(u32, Vec<Counts>)>,
+    acting: Option<(u32, Counted)>,
     told: Standing,
     sound: KernelTime,
     /// What the last finished round of the canary showed; it stands until the next one.
@@ -153,7 +166,8 @@ impl Round {
         self.beat.metrics.canary_round(outcome.as_str());
         self.tell(&found);
         let gone = |hook: &str| {
-            let is_it = |one: &Breach| (one.tampering, one.part) == (Tampering::ProbeDetached, hook);
+            let is_it =
+                |one: &Breach| (one.tampering, one.part) == (Tampering::ProbeDetached, hook);
             found.iter().any(is_it)
         };
         for hook in &self.beat.hooks {
@@ -223,7 +237,7 @@ impl Round {
                 self.acting = Some((1, before));
             }
         }
-        let left = next.saturating_duration_since(Instant::now());
+        let left = next.saturating_duration_since(Instant::now()).min(SOON);
         let Some(told) = self.beat.canary.answer(left)? else { return Ok(Outcome::Late) };
         let (_, before) = self.acting.take().unwrap_or_default();
         let mut expected = self.beat.canary.end_round(told)?;
@@ -233,15 +247,11 @@ impl Round {
             expected.meet(record)?;
         }
         let after = self.counts();
-        let lost = |counts: &[Counts], act: &str| {
-            let counts = counts.get(usize::from(canary::hook_of(act)));
-            counts.map_or(0, |counts| counts.dropped + counts.error)
-        };
-        let is_lost = |act: &&'static str| lost(&before, act) < lost(&after, act);
+        let is_lost = |act: &&'static str| after.has_lost_since(&before, canary::hook_of(act));
         let (explained, missed): (Vec<&'static str>, Vec<&'static str>) =
             expected.still_missing().iter().copied().partition(is_lost);
         missed.iter().for_each(|act| self.miss(act));
-        if !adds_up(&records, &before, &after) {
+        if !adds_up(&records, &before.of_canary, &after.of_canary) {
             let tampering = Tampering::MapChanged;
             self.of_canary.insert(Breach { tampering, part: "COUNTS", sandbox: None });
         }
@@ -252,15 +262,35 @@ impl Round {
         })
     }
 
-    fn counts(&self) -> Vec<Counts> {
-        let counts = self.beat.losses.of_sandbox(self.beat.canary.id());
-        counts.unwrap_or_default().into_iter().map(|of_hook| of_hook.counts).collect()
+    fn counts(&self) -> Counted {
+        let losses = &self.beat.losses;
+        let counts = losses.of_sandbox(self.beat.canary.id()).unwrap_or_default();
+        let by_reason = losses.by_reason().unwrap_or_default().into_iter();
+        let is_table = |reason: &str| {
+            [Lost::TasksFull, Lost::MembersFull].iter().any(|table| table.as_str() == reason)
+        };
+        Counted {
+            of_canary: counts.into_iter().map(|of_hook| of_hook.counts).collect(),
+            no_entry: by_reason.filter(|(reason, _)| is_table(reason)).map(|(_, lost)| lost).sum(),
+        }
     }
 
     fn miss(&mut self, part: &'static str) {
         self.beat.metrics.canary_missed(part);
         let tampering = Tampering::CanaryMissed;
         self.of_canary.insert(Breach { tampering, part, sandbox: None });
+    }
+}
+
+impl Counted {
+    fn has_lost_since(&self, before: &Self, hook: u16) -> bool {
+        let lost = |counted: &Self| {
+            let counts = counted.of_canary.get(usize::from(hook));
+            counts.map_or(0, |counts| counts.dropped + counts.error)
+        };
+        // What needs a table to be noticed is not noticed without its entry.
+        let needs_table = [hook::ATTACH, hook::CGROUP].contains(&hook);
+        lost(before) < lost(self) || (needs_table && before.no_entry < self.no_entry)
     }
 }
 
@@ -271,3 +301,6 @@ fn adds_up(records: &[Decoded], before: &[Counts], after: &[Counts]) -> bool {
         u64::try_from(came) == Ok(after.submitted.wrapping_sub(before.submitted))
     })
 }
+
+#[cfg(test)]
+mod tests;

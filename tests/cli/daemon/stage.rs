@@ -256,6 +256,10 @@ impl Daemon {
         found.is_some_and(|found| found.to_string() == wanted)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, number: i32) {
         signal(self.child.id().cast_signed(), number);
     }

@@ -4,7 +4,10 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, UdpSocket},
-    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    os::{
+        fd::AsRawFd,
+        unix::{fs::MetadataExt, process::CommandExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -64,15 +67,16 @@ impl Canary {
         let (mut process, truth) = start(program, root)?;
         let policy = expect::policy(port);
         let (slots, links) = (Arc::clone(probe.slots()), Arc::clone(probe.links()));
-        let taken = probe.guard_network(directory).map_err(CanaryError::from).and_then(|guard| {
-            match slots.watch_aside(sandbox.id(), &policy, namespace, clock::now()) {
+        let taken =
+            probe.guard_network(directory).map_err(CanaryError::from).and_then(|guard| match slots
+                .watch_aside(sandbox.id(), &policy, namespace, clock::now())
+            {
                 Ok(id) => Ok((guard, id)),
                 Err(error) => {
                     probe.release_network(guard);
                     Err(error.into())
                 }
-            }
-        });
+            });
         let (guard, id) = taken.inspect_err(|_| end(&mut process))?;
         Ok(Self {
             slots,
@@ -107,7 +111,9 @@ impl Canary {
         let (declared, undeclared) = (self.port, self.port ^ 1);
         let word = format!("{declared} {undeclared}\n");
         let input = self.process.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe.into());
-        input.and_then(|input| input.write_all(word.as_bytes())).map_err(failed("telling it to act"))
+        input
+            .and_then(|input| input.write_all(word.as_bytes()))
+            .map_err(failed("telling it to act"))
     }
 
     /// What it says it did, once it has; `None` when that takes longer.
@@ -208,6 +214,9 @@ fn start(program: &Path, root: &CgroupRoot) -> Result<(Child, Truth), CanaryErro
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // It keeps nobody's directory busy, and what a terminal tells Picket is not meant for it.
+        .current_dir("/")
+        .process_group(0)
         .spawn();
     let mut process = spawned.map_err(failed("starting it"))?;
     // Only once it has said so its own exec is over: `spawn` returns a moment before that.

@@ -20,8 +20,8 @@ use std::{
 
 pub use act::{act, child};
 use expect::Expectations;
-pub(crate) use live::hook_of;
 pub use live::Canary;
+pub(crate) use live::hook_of;
 use picket_engine::SandboxId;
 
 use super::{LoadError, Probe, Rings, SlotError};

@@ -60,7 +60,8 @@ fn by_handle(file: &CStr) -> io::Result<OwnedFd> {
     let mut mount: libc::c_int = 0;
     let (handle, mount) = (&raw mut handle, &raw mut mount as libc::c_long);
     // SAFETY: a name that ends in 0, room for a handle of the length it says, and room for a number.
-    let named = unsafe { libc::syscall(libc::SYS_name_to_handle_at, HERE, at(file), handle, mount, 0) };
+    let named =
+        unsafe { libc::syscall(libc::SYS_name_to_handle_at, HERE, at(file), handle, mount, 0) };
     if named < 0 {
         return Err(io::Error::last_os_error());
     }

@@ -16,8 +16,9 @@ fn expectations() -> Expectations {
         path: b"/bin/picket".to_vec(),
         arguments: b"/bin/picket\0__canary-child\0".to_vec(),
         home_cgroup: 9,
+        devices: [1, 2, 3, 4].map(|inode| Some(FileId { device: 5, inode })),
     };
-    let told = Told { v4: true, v6: true, refused: true, child: CHILD };
+    let told = Told { v4: true, v6: true, refused: true, child: CHILD, opens: 0b1011 };
     Expectations::new(truth, told, PORT, Tier::Trace)
 }
 
@@ -67,7 +68,11 @@ fn everything() -> Vec<Decoded> {
         open("/bin/picket", PROGRAM),
         Fact::Fork { child_tgid: CHILD, child_tid: CHILD },
         exec("/bin/picket", PROGRAM, ARGUMENTS),
+        open("/dev/zero", FileId { device: 5, inode: 1 }),
+        open("/dev/full", FileId { device: 5, inode: 2 }),
+        open("/dev/urandom", FileId { device: 5, inode: 4 }),
         network(NetworkOperation::Bind, v4, 0, false),
+        network(NetworkOperation::Bind, v6, 0, false),
         network(NetworkOperation::Send, v4, PORT, false),
         network(NetworkOperation::Connect, v4, PORT, false),
         network(NetworkOperation::Send, v6, PORT, false),
@@ -90,6 +95,14 @@ fn a_truthful_kernel_side_meets_every_expectation() {
         assert!(expected.meet(&record).unwrap(), "{record:?}");
     }
     assert!(expected.all_met(), "still waiting for {}", expected.missing());
+}
+
+#[test]
+fn a_call_that_could_not_be_made_is_not_expected() {
+    let mut expected = expectations();
+    let created = second(decoded(PID, open("/dev/random", FileId { device: 5, inode: 3 })));
+    assert!(!expected.meet(&created).unwrap());
+    assert!(!expected.missing().contains("creat"), "{}", expected.missing());
 }
 
 #[test]

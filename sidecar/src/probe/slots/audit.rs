@@ -141,8 +141,7 @@ impl Maps {
             let (cgroup, bytes) =
                 entry.map_err(|source| SlotError::Map { map: "MEMBERS", source })?;
             let member = Member::read_from_bytes(&bytes).map_err(|_| bytes);
-            let sandbox =
-                member.map(|Member { slot, generation }| SandboxId { slot, generation });
+            let sandbox = member.map(|Member { slot, generation }| SandboxId { slot, generation });
             Ok((cgroup, sandbox))
         });
         entries.collect()
