@@ -49,6 +49,8 @@ mod prometheus;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod scrape;

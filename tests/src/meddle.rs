@@ -95,11 +95,12 @@ pub fn replace_program(link: u32, program: BorrowedFd<'_>) {
     bpf(LINK_UPDATE, arguments).expect("a link that can be updated");
 }
 
-/// Closes a descriptor of a process whose first thread waits in a system call, as a debugger can.
+/// Takes away what is behind a descriptor of a process whose first thread waits in a system call, as a debugger can: the
+/// number becomes one more of standard error.
 ///
 /// # Panics
 /// The process cannot be traced, or does not wait.
-pub fn close_in(pid: u32, descriptor: RawFd) {
+pub fn take_from(pid: u32, descriptor: RawFd) {
     /// The two bytes of `syscall`.
     const SYSCALL: libc::c_long = 0x050f;
     let pid = pid.cast_signed();
@@ -112,18 +113,20 @@ pub fn close_in(pid: u32, descriptor: RawFd) {
     // SAFETY: reads a word of the other process.
     let there = unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, pid, saved.rip - 2, 0) };
     assert_eq!(there & 0xffff, SYSCALL, "it waits in no system call");
-    let close = libc::user_regs_struct {
-        rax: u64::try_from(libc::SYS_close).expect("a number"),
+    let descriptor = u64::try_from(descriptor).expect("a descriptor");
+    let dup2 = libc::user_regs_struct {
+        rax: u64::try_from(libc::SYS_dup2).expect("a number"),
         orig_rax: u64::MAX,
-        rdi: u64::try_from(descriptor).expect("a descriptor"),
+        rdi: 2,
+        rsi: descriptor,
         rip: saved.rip - 2,
         ..saved
     };
-    set_registers(pid, &close);
+    set_registers(pid, &dup2);
     // SAFETY: numbers only.
     unsafe { libc::ptrace(libc::PTRACE_SINGLESTEP, pid, 0, 0) };
     stopped(pid);
-    assert_eq!(registers(pid).rax, 0, "closing descriptor {descriptor}");
+    assert_eq!(registers(pid).rax, descriptor, "dup2");
     set_registers(pid, &saved);
     // SAFETY: numbers only.
     let detached = unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, 0) };

@@ -14,7 +14,7 @@ fn a_program_that_is_taken_off_is_told_for_every_sandbox_and_to_everybody_who_as
     let before = at_work(&mut stage, &daemon, "before");
     let links = meddle::links(daemon.pid());
     let is_it = |link: &&meddle::Link| link.tracepoint.as_deref() == Some("sys_enter");
-    meddle::close_in(daemon.pid(), links.iter().find(is_it).unwrap().descriptor);
+    meddle::take_from(daemon.pid(), links.iter().find(is_it).unwrap().descriptor);
 
     let alarm = daemon.await_one("tampered", |report| report["part"] == "sys_enter");
     assert_eq!(alarm["tampering"], "probe_detached");
