@@ -107,7 +107,7 @@ impl Canary {
     /// The kernel side cannot be told, or the process is not there.
     pub fn begin(&mut self) -> Result<(), CanaryError> {
         self.slots.replace(self.id, &self.policy, clock::now())?;
-        self.place(&self.sandbox.path().to_owned(), "moving it in")?;
+        self.place(self.sandbox.path(), "moving it in")?;
         let (declared, undeclared) = (self.port, self.port ^ 1);
         let word = format!("{declared} {undeclared}\n");
         let input = self.process.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe.into());

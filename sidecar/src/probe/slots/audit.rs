@@ -70,7 +70,8 @@ impl Slots {
     /// The map cannot be read.
     pub fn is_member(&self, cgroup: u64, sandbox: SandboxId) -> Result<bool, SlotError> {
         let expected = Member { slot: sandbox.slot, generation: sandbox.generation };
-        match self.lock().members.get(&cgroup, 0) {
+        let found = self.lock().members.get(&cgroup, 0);
+        match found {
             Ok(there) => Ok(Member::read_from_bytes(&there) == Ok(expected)),
             Err(error) if is_absent(&error) => Ok(false),
             Err(source) => Err(SlotError::Map { map: "MEMBERS", source }),
