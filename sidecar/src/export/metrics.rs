@@ -230,9 +230,9 @@ impl Metrics {
         self.canary_rounds.of([outcome.into()]).inc();
     }
 
-    /// An act of the canary's did not come out.
-    pub(crate) fn canary_missed(&self, act: &'static str) {
-        self.canary_missed.of([act.into()]).inc();
+    /// An act of the canary's did not come out, so often.
+    pub(crate) fn canary_missed(&self, act: &'static str, times: u64) {
+        self.canary_missed.of([act.into()]).inc_by(times);
     }
 
     /// Somebody interfered with the kernel side.

@@ -121,6 +121,7 @@ impl Session {
             line: watch.line(),
             metrics: Arc::clone(&metrics),
             hooks: probe.attached(),
+            acts: proof.hooks.clone(),
         })
         .map_err(|source| SessionError::System { step: "starting the patrol", source })?;
         let program = options.program;

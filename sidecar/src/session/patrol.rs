@@ -41,6 +41,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Rounds that a canary may be late before that is an alarm by itself.
 const LATE: u32 = 10;
 
+/// The part that is at fault where the canary's process is.
+const THE_CANARY: &str = "the canary";
+
 /// What stands at the moment.
 pub(crate) type Standing = Arc<Mutex<BTreeSet<Breach>>>;
 
@@ -87,6 +90,8 @@ pub(super) struct Beat {
     pub(super) line: Line,
     pub(super) metrics: Arc<Metrics>,
     pub(super) hooks: Vec<&'static str>,
+    /// What the self-test at the start has seen.
+    pub(super) acts: Vec<&'static str>,
 }
 
 impl Patrol {
@@ -101,6 +106,10 @@ impl Patrol {
             of_canary: BTreeSet::new(),
         };
         round.beat.line.keep_for_patrol(round.beat.canary.id());
+        // A counter exists before it counts.
+        for act in round.beat.acts.iter().chain([&THE_CANARY]) {
+            round.beat.metrics.canary_missed(act, 0);
+        }
         let thread = thread::Builder::new()
             .name("picket-patrol".to_owned())
             .spawn(move || round.go_on_until(&stopped))?;
@@ -212,7 +221,7 @@ impl Round {
             Err(error) => {
                 tracing::error!(%error, "the canary");
                 self.acting = None;
-                self.miss("the canary");
+                self.miss(THE_CANARY);
                 if let Err(error) = self.beat.canary.replace_process() {
                     tracing::error!(%error, "another canary");
                 }
@@ -222,7 +231,7 @@ impl Round {
         if outcome == Outcome::Late {
             let rounds = self.acting.as_ref().map_or(0, |(rounds, _)| *rounds);
             if LATE <= rounds || self.beat.canary.is_held() {
-                self.miss("the canary");
+                self.miss(THE_CANARY);
             }
         }
         outcome
@@ -276,7 +285,7 @@ impl Round {
     }
 
     fn miss(&mut self, part: &'static str) {
-        self.beat.metrics.canary_missed(part);
+        self.beat.metrics.canary_missed(part, 1);
         let tampering = Tampering::CanaryMissed;
         self.of_canary.insert(Breach { tampering, part, sandbox: None });
     }

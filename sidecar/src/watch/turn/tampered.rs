@@ -27,13 +27,7 @@ impl Loop {
     }
 
     pub(super) fn breached(&mut self, breach: Breach, at: KernelTime, sound: KernelTime) {
-        let Breach { tampering, part, sandbox } = breach;
-        tracing::error!(
-            tampering = tampering.as_str(),
-            part,
-            ?sandbox,
-            "the kernel side was tampered with"
-        );
+        let Breach { tampering, sandbox, .. } = breach;
         if sandbox.is_none() {
             self.breaches.insert(breach);
         }
