@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use picket_engine::{
     AccessSet, Arguments, Declared, Deed, Departure, Fact, FileOperation, Finding, MemoryUse,
-    NetworkOperation, ObservedPath, Reach, SyscallAbi, Unresolved, Whose,
+    NetworkOperation, ObservedPath, Reach, SyscallAbi, Tampering, Unresolved, Whose,
 };
 
-use crate::{arguments, manifest::syscalls};
+use crate::{arguments, manifest::syscalls, watch::Breach};
 
 /// Says that something failed, to standard error.
 pub(crate) fn error(message: &str) {
@@ -19,6 +19,17 @@ pub(crate) fn error(message: &str) {
 /// So many of a thing.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// What was done to the kernel side.
+pub(crate) fn breach(breach: Breach) -> String {
+    let part = breach.part;
+    match breach.tampering {
+        Tampering::ProbeDetached => format!("the kernel program {part} is not attached any more"),
+        Tampering::PinRemoved => format!("the pin of {part} is gone"),
+        Tampering::MapChanged => format!("the map {part} says something else than Picket wrote"),
+        Tampering::CanaryMissed => format!("an act of the canary was not reported: {part}"),
+    }
 }
 
 /// What was done, and what was declared instead.

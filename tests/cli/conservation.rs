@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 
-use aya::maps::{Map, MapData, MapInfo, PerCpuArray, PerCpuValues};
+use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues};
 use libc::{SIGCONT, SIGINT, SIGSTOP};
 use picket_abi::{Counts, HOOKS, SlotCounts, hook};
-use picket_tests::wait_for;
+use picket_tests::{meddle, wait_for};
 use serde_json::Value;
 
 use super::plugin::Plugin;
@@ -82,15 +82,7 @@ fn after_a_flood_that_runs_the_ring_over_the_scraped_numbers_balance() {
 
 /// The counters of a running Picket, as anybody with the privilege can open them.
 fn counters_of(run: &Run) -> PerCpuArray<MapData, [u8; size_of::<SlotCounts>()]> {
-    let described = fs::read_dir(format!("/proc/{}/fdinfo", run.pid())).unwrap().flatten();
-    let ids = described.filter_map(|entry| {
-        let text = fs::read_to_string(entry.path()).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("map_id:"))?.trim().parse::<u32>().ok()
-    });
-    let is_it =
-        |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some("COUNTS"));
-    let id = ids.into_iter().find(is_it).expect("a map with this name");
-    PerCpuArray::try_from(Map::PerCpuArray(MapData::from_id(id).unwrap())).unwrap()
+    PerCpuArray::try_from(Map::PerCpuArray(meddle::map(run.pid(), "COUNTS"))).unwrap()
 }
 
 /// Starts a plugin that rests, changes one of its exec counters on the first CPU, and waits for the violation.

@@ -5,6 +5,7 @@ mod api;
 mod exports;
 mod metrics;
 pub(crate) mod stage;
+mod tampered;
 
 use std::fs;
 

@@ -52,6 +52,8 @@ mod prometheus;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod scrape;
@@ -65,6 +67,8 @@ mod sink;
 mod strict;
 #[cfg(test)]
 mod suggest;
+#[cfg(test)]
+mod tamper;
 #[cfg(test)]
 mod together;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use picket::supervisor::CgroupRoot;
-use picket_tests::PATIENCE;
+use picket_tests::{PATIENCE, meddle};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -54,7 +54,9 @@ impl Run {
     pub(crate) fn launcher(&self) -> u32 {
         let children = format!("/proc/{0}/task/{0}/children", self.pid());
         self.wait_for("a launcher", || {
-            fs::read_to_string(&children).ok()?.split_whitespace().next()?.parse().ok()
+            let children = fs::read_to_string(&children).ok()?;
+            let mut children = children.split_whitespace();
+            children.find(|child| !meddle::is_canary(child))?.parse().ok()
         })
     }
 

@@ -64,7 +64,7 @@ impl Eye {
         let mut rings = probe.take_rings().ok_or("the rings are gone")?;
         let program = picket_program();
         // As a session does it, which does not lend its rings.
-        let proof = session::prove(&mut probe, &mut rings, &root, &program);
+        let proof = session::prove(&mut probe, &mut rings, &root, &program).map(|(proof, _)| proof);
         Ok(Self {
             slots: Arc::clone(probe.slots()),
             losses: Arc::clone(probe.losses()),
@@ -205,7 +205,7 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         if let Some(network) = self.network.take() {
-            drop(self.eye.probe().release_network(network));
+            self.eye.probe().release_network(network);
         }
         drop(self.eye.slots.unwatch(self.id));
     }

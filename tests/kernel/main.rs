@@ -52,6 +52,8 @@ mod raw;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod scope;
 #[cfg(test)]
 mod seen;

@@ -3,6 +3,8 @@
 //! A test that cannot run fails by name and says what it lacks; it never passes by being skipped.
 #![expect(clippy::panic, reason = "a test that cannot run, or waited in vain, must fail by name")]
 
+pub mod meddle;
+
 use std::env;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     daemon::{PassedOver, Reloaded, SandboxStatus, Status, Unwatched},
     kubernetes::Workload,
+    watch::Breach,
+    words,
 };
 
 /// Answer to `GET /v1/status`.
@@ -18,6 +20,9 @@ pub(crate) struct StatusAnswer {
     pub(crate) refused: Option<String>,
     pub(crate) sandboxes: Vec<SandboxAnswer>,
     pub(crate) unwatched: Vec<UnwatchedAnswer>,
+    /// What of the kernel side is not as Picket left it.
+    #[serde(default)]
+    pub(crate) tampered: Vec<BreachAnswer>,
     /// Containers of Kubernetes that nobody judges.
     #[serde(default)]
     pub(crate) passed_over: Vec<PassedOverAnswer>,
@@ -31,6 +36,16 @@ pub(crate) struct PassedOverAnswer {
     pub(crate) pod: Option<String>,
     pub(crate) container: Option<String>,
     pub(crate) cgroup: String,
+}
+
+/// A part of the kernel side that is not as Picket left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BreachAnswer {
+    pub(crate) tampering: String,
+    pub(crate) part: String,
+    /// Whose part; `None` when it concerns every sandbox.
+    pub(crate) sandbox: Option<String>,
+    pub(crate) text: String,
 }
 
 /// What a container of Kubernetes is called.
@@ -91,7 +106,19 @@ impl From<&Status> for StatusAnswer {
             refused: status.refused.clone(),
             sandboxes: status.sandboxes.iter().map(SandboxAnswer::from).collect(),
             unwatched: status.unwatched.iter().map(UnwatchedAnswer::from).collect(),
+            tampered: status.tampered.iter().map(BreachAnswer::from).collect(),
             passed_over: status.passed_over.iter().map(PassedOverAnswer::from).collect(),
+        }
+    }
+}
+
+impl From<&Breach> for BreachAnswer {
+    fn from(breach: &Breach) -> Self {
+        Self {
+            tampering: breach.tampering.as_str().to_owned(),
+            part: breach.part.to_owned(),
+            sandbox: breach.sandbox.map(|sandbox| sandbox.to_string()),
+            text: words::breach(*breach),
         }
     }
 }

@@ -23,9 +23,9 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{ModeAnswer, PassedOverAnswer, ReloadAnswer, SandboxAnswer, StatusAnswer};
 #[cfg(test)]
-pub(crate) use answer::{UnwatchedAnswer, WorkloadAnswer};
+pub(crate) use answer::{BreachAnswer, UnwatchedAnswer, WorkloadAnswer};
+pub(crate) use answer::{ModeAnswer, PassedOverAnswer, ReloadAnswer, SandboxAnswer, StatusAnswer};
 pub(crate) use client::{Client, ClientError};
 pub use error::ApiError;
 pub(crate) use query::encode;

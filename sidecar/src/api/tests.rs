@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use picket_engine::{Mode, SandboxId};
+use picket_engine::{Mode, SandboxId, Tampering};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,7 +23,7 @@ use crate::{
         Follower, Handle, Reloaded, Request, RequestError, SandboxStatus, State, Status, Unwatched,
     },
     probe::Tier,
-    watch::{Source, open_tap},
+    watch::{Breach, Source, open_tap},
 };
 
 /// Nothing here takes this long.
@@ -60,6 +60,11 @@ async fn answer(mut inbox: mpsc::Receiver<Request>, queue: usize, taps: mpsc::Se
         unwatched: vec![Unwatched {
             cgroup: PathBuf::from("/machine.slice/late"),
             reason: "no slot is free".to_owned(),
+        }],
+        tampered: vec![Breach {
+            tampering: Tampering::ProbeDetached,
+            part: "connect4",
+            sandbox: Some(WEATHER),
         }],
         passed_over: Vec::new(),
     };

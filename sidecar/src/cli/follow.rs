@@ -246,6 +246,7 @@ fn sandbox_of(report: &Report) -> Option<SandboxId> {
         | Report::Forgotten { sandbox } => Some(*sandbox),
         Report::Finding(finding) => Some(finding.sandbox),
         Report::Deciding { contain, .. } | Report::Receipt { contain, .. } => Some(contain.sandbox),
+        Report::Tampered { breach, .. } | Report::Mended { breach } => breach.sandbox,
         Report::Broken { .. } => None,
     }
 }

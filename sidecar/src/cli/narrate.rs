@@ -178,6 +178,20 @@ impl Narrator {
                 contain.latency(*decided),
                 contain.latency(*confirmed),
             )),
+            Report::Tampered { breach, at, sound } => Some(format!(
+                "{} {}\n             {}",
+                breach.sandbox.map_or_else(|| "picket:".to_owned(), |sandbox| self.who(sandbox)),
+                self.paint(RED, &format!("TAMPERED WITH: {}", words::breach(*breach))),
+                self.paint(
+                    DIM,
+                    &format!("done in the last {} ms", at.duration_since(*sound).as_millis())
+                ),
+            )),
+            Report::Mended { breach } => Some(format!(
+                "{} {}",
+                breach.sandbox.map_or_else(|| "picket:".to_owned(), |sandbox| self.who(sandbox)),
+                self.paint(YELLOW, &format!("is as it was again: {}", words::breach(*breach))),
+            )),
             Report::Begun { .. } | Report::Closed { .. } | Report::Forgotten { .. } => None,
             Report::Broken { error } => Some(format!("picket: the watch loop ended: {error}")),
         }
@@ -265,6 +279,17 @@ impl Narrator {
             Report::Forgotten { sandbox } => {
                 let (sandbox, plugin) = about(sandbox);
                 json!({ "event": "forgotten", "sandbox": sandbox, "plugin": plugin })
+            }
+            Report::Tampered { breach, at, sound } => {
+                json!({ "event": "tampered", "sandbox": breach.sandbox.map(|sandbox| sandbox.to_string()),
+                    "plugin": breach.sandbox.and_then(|sandbox| self.names.get(&sandbox)),
+                    "tampering": breach.tampering.as_str(), "part": breach.part, "text": words::breach(*breach),
+                    "time_ns": at.as_nanos(), "unnoticed_us": micros(at.duration_since(*sound)) })
+            }
+            Report::Mended { breach } => {
+                json!({ "event": "mended", "sandbox": breach.sandbox.map(|sandbox| sandbox.to_string()),
+                    "plugin": breach.sandbox.and_then(|sandbox| self.names.get(&sandbox)),
+                    "tampering": breach.tampering.as_str(), "part": breach.part, "text": words::breach(*breach) })
             }
             Report::Broken { error } => json!({ "event": "broken", "text": error.to_string() }),
         }

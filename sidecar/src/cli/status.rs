@@ -41,6 +41,11 @@ fn page(status: &StatusAnswer, socket: &str) -> String {
             }
         }
     }
+    for one in &status.tampered {
+        let whose = one.sandbox.as_ref().map(|id| format!(" (sandbox {id})")).unwrap_or_default();
+        write!(page, "\nTAMPERED WITH: {}{}", text(&one.text), text(&whose))
+            .expect("a String takes everything");
+    }
     for one in &status.unwatched {
         write!(page, "\nNOT WATCHED: {}: {}", text(&one.cgroup), text(&one.reason))
             .expect("a String takes everything");
@@ -121,7 +126,7 @@ fn aligned(row: &[String; 6], table: &[[String; 6]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
+    use crate::api::{BreachAnswer, SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
 
     fn status(refused: Option<&str>, sandboxes: Vec<SandboxAnswer>) -> StatusAnswer {
         StatusAnswer {
@@ -131,6 +136,7 @@ mod tests {
             refused: refused.map(str::to_owned),
             sandboxes,
             unwatched: Vec::new(),
+            tampered: Vec::new(),
             passed_over: Vec::new(),
         }
     }
@@ -194,6 +200,12 @@ mod tests {
     #[test]
     fn a_page_says_what_is_not_as_it_should_be() {
         let mut refused = status(Some("picket.yaml:3:1: unknown field\n  hint"), Vec::new());
+        refused.tampered = vec![BreachAnswer {
+            tampering: "probe_detached".to_owned(),
+            part: "connect4".to_owned(),
+            sandbox: Some("3.9".to_owned()),
+            text: "the kernel program connect4 is not attached any more".to_owned(),
+        }];
         refused.unwatched = vec![UnwatchedAnswer {
             cgroup: "/machine.slice/late".to_owned(),
             reason: "no slot is free".to_owned(),

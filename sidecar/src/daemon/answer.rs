@@ -36,6 +36,7 @@ impl<A: Audience> Daemon<'_, A> {
             config: self.rules.config.path.clone(),
             refused: self.reloads.refused.clone(),
             sandboxes: self.sandboxes.status(&self.rules),
+            tampered: self.session.breaches(),
             unwatched: self.sandboxes.unwatched(),
             passed_over: self.sandboxes.containers.passed_over().cloned().collect(),
         }

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use picket_engine::{Mode, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{kubernetes::Workload, probe::Tier, watch::Tap};
+use crate::{
+    kubernetes::Workload,
+    probe::Tier,
+    watch::{Breach, Tap},
+};
 
 /// Requests that may wait for the daemon.
 const REQUESTS: usize = 64;
@@ -21,6 +25,8 @@ pub struct Status {
     pub refused: Option<String>,
     /// Every sandbox that is watched, in the order of their identities.
     pub sandboxes: Vec<SandboxStatus>,
+    /// What of the kernel side is not as Picket left it.
+    pub tampered: Vec<Breach>,
     /// Every cgroup that the configuration means and that is not watched, in the order of their paths.
     pub unwatched: Vec<Unwatched>,
     /// Every container of Kubernetes that is there and that nobody judges, in the order of their paths.

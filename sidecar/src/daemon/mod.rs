@@ -218,6 +218,7 @@ pub async fn run(
             _ = beat.tick() => {
                 log.flush();
                 daemon.tend_held();
+                daemon.health.tampered(!daemon.session.breaches().is_empty());
                 if daemon.health.lives().is_ok() {
                     daemon.notifier.alive();
                 }
@@ -337,14 +338,10 @@ impl<'a, A: Audience> Daemon<'a, A> {
                 let text = format!("is left frozen; its cgroup is {}", watched.path.display());
                 audience.note(id, "left_frozen", &text);
             }
-            if let Err(error) = session.leave(watched.joined) {
-                tracing::error!(%error, "leaving a sandbox");
-            }
+            session.leave(watched.joined);
         }
         for expected in sandboxes.containers.into_held() {
-            if let Err(error) = session.give_up(expected) {
-                tracing::error!(%error, "giving a container up");
-            }
+            session.give_up(expected);
         }
         audience.remark("stopped", "nothing is watched any more");
     }

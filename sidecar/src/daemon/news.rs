@@ -113,13 +113,9 @@ impl<A: Audience> Daemon<'_, A> {
     }
 
     pub(super) fn leave(&mut self, path: &Path) {
-        match self.sandboxes.leave(&mut self.session, path) {
-            Ok(Some(id)) => {
-                self.audience.note(id, "unwatched", "is not watched any more");
-                self.names.send_modify(|names| drop(Arc::make_mut(names).remove(&id)));
-            }
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "leaving a sandbox"),
+        if let Some(id) = self.sandboxes.leave(&mut self.session, path) {
+            self.audience.note(id, "unwatched", "is not watched any more");
+            self.names.send_modify(|names| drop(Arc::make_mut(names).remove(&id)));
         }
         self.count();
     }

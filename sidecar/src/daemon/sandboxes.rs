@@ -23,7 +23,7 @@ use crate::{
     export::Subject,
     kubernetes::Workload,
     manifest::{ContainerRoot, Manifest, Places},
-    probe::{LoadError, SlotError},
+    probe::SlotError,
     session::{JoinError, Joined, Session},
     supervisor::{ForeignCgroup, has_other_root},
     watch::Report,
@@ -171,10 +171,8 @@ impl Sandboxes {
 
     /// No more is waited for what this container is called.
     fn give_up(&mut self, session: &mut Session, path: &Path) {
-        if let Some((expected, _)) = self.containers.take(path)
-            && let Err(error) = session.give_up(expected)
-        {
-            tracing::error!(%error, "giving a container up");
+        if let Some((expected, _)) = self.containers.take(path) {
+            session.give_up(expected);
         }
     }
 
@@ -251,19 +249,13 @@ impl Sandboxes {
     }
 
     /// The cgroup is gone, or not meant any more.
-    pub(super) fn leave(
-        &mut self,
-        session: &mut Session,
-        path: &Path,
-    ) -> Result<Option<SandboxId>, LoadError> {
+    pub(super) fn leave(&mut self, session: &mut Session, path: &Path) -> Option<SandboxId> {
         self.waiting.remove(path);
-        let Some(id) = self.ids.remove(path) else {
-            return Ok(None);
-        };
+        let id = self.ids.remove(path)?;
         if let Some(watched) = self.watched.remove(&id) {
-            session.leave(watched.joined)?;
+            session.leave(watched.joined);
         }
-        Ok(Some(id))
+        Some(id)
     }
 
     /// Books what the watch loop reports. True when a process of it is found to see other files.

@@ -24,7 +24,7 @@ fn prove(program: &Path) -> Result<Trial, SessionError> {
     let root = CgroupRoot::find()?;
     let mut probe = Probe::load(Settings { max_sandboxes: SANDBOXES })?;
     let mut rings = probe.take_rings().ok_or(CanaryError::NoRings)?;
-    let proof = session::prove(&mut probe, &mut rings, &root, program)?;
+    let (proof, _) = session::prove(&mut probe, &mut rings, &root, program)?;
     let report = probe.tier().clone();
     Ok(Trial::Passed {
         tier: report.tier,

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -50,6 +50,7 @@ pub struct Health {
     beat: AtomicU64,
     turned: OnceLock<Arc<AtomicU64>>,
     metrics: OnceLock<Arc<Metrics>>,
+    tampered: AtomicBool,
 }
 
 impl Health {
@@ -61,6 +62,7 @@ impl Health {
             beat: AtomicU64::new(clock::now().as_nanos()),
             turned: OnceLock::new(),
             metrics: OnceLock::new(),
+            tampered: AtomicBool::new(false),
         })
     }
 
@@ -74,6 +76,11 @@ impl Health {
         // Both are said once; a second time would be another session's.
         drop(self.metrics.set(metrics));
         drop(self.turned.set(turned));
+    }
+
+    /// Whether the kernel side is as Picket left it.
+    pub fn tampered(&self, tampered: bool) {
+        self.tampered.store(tampered, Ordering::Relaxed);
     }
 
     /// The daemon's own loop has turned.
@@ -120,6 +127,9 @@ impl Health {
     pub fn ready(&self) -> Result<(), &'static str> {
         self.lives()?;
         match self.stage() {
+            Stage::Ready if self.tampered.load(Ordering::Relaxed) => {
+                Err("the kernel side was tampered with: `picket status` says how")
+            }
             Stage::Ready => Ok(()),
             stage => Err(stage.as_str()),
         }
@@ -141,6 +151,11 @@ mod tests {
         assert_eq!(health.ready(), Err(Stage::Loading.as_str()));
         health.enter(Stage::Ready);
         assert_eq!(health.ready(), Ok(()));
+        health.tampered(true);
+        assert!(
+            health.ready().is_err_and(|why| why.contains("tampered")) && health.lives().is_ok()
+        );
+        health.tampered(false);
         health.enter(Stage::Blind);
         assert_eq!(health.ready(), Err(Stage::Blind.as_str()));
     }

@@ -13,7 +13,7 @@ mod typed;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use picket_engine::{Contain, KernelTime, SandboxId, Step, Trigger};
+use picket_engine::{Contain, KernelTime, SandboxId, Step, Tampering, Trigger};
 use prometheus::{Encoder, Histogram, IntCounter, Registry, TextEncoder};
 
 pub use series::{Records, SandboxSeries};
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     probe::Tier,
+    session::patrol,
     watch::{act::Confirmed, balance::Equation},
 };
 
@@ -71,6 +72,9 @@ pub struct Metrics {
     exports_queued: Counters<1>,
     exports: Counters<2>,
     hooks: Gauges<1>,
+    canary_rounds: Counters<1>,
+    canary_missed: Counters<1>,
+    tampering: Counters<1>,
     backlog: Gauges<1>,
     imbalance: Gauges<1>,
     violations: Counters<1>,
@@ -105,6 +109,9 @@ impl Metrics {
             exports_queued: Counters::new(&registry, &metric::EXPORTS_QUEUED_TOTAL),
             exports: Counters::new(&registry, &metric::EXPORTS_TOTAL),
             hooks: Gauges::new(&registry, &metric::HOOK_ATTACHED),
+            canary_rounds: Counters::new(&registry, &metric::CANARY_ROUNDS_TOTAL),
+            canary_missed: Counters::new(&registry, &metric::CANARY_ACTS_MISSED_TOTAL),
+            tampering: Counters::new(&registry, &metric::TAMPERING_TOTAL),
             backlog: Gauges::new(&registry, &metric::RING_BACKLOG_BYTES),
             imbalance: Gauges::new(&registry, &metric::CONSERVATION_IMBALANCE),
             violations: Counters::new(&registry, &metric::CONSERVATION_VIOLATIONS_TOTAL),
@@ -115,6 +122,12 @@ impl Metrics {
                 .collect(),
             registry,
         };
+        for outcome in patrol::Outcome::ALL {
+            drop(metrics.canary_rounds.of([outcome.as_str().into()]));
+        }
+        for tampering in Tampering::ALL {
+            drop(metrics.tampering.of([tampering.as_str().into()]));
+        }
         for equation in Equation::ALL {
             metrics.imbalance(equation, 0);
             // A counter exists before it counts.
@@ -203,8 +216,28 @@ impl Metrics {
     /// These kernel programs are attached, and no others.
     pub fn attached(&self, hooks: &[&'static str]) {
         for hook in hooks {
-            self.hooks.of([(*hook).into()]).set(1);
+            self.hook(hook, true);
         }
+    }
+
+    /// Whether a kernel program is attached everywhere it was.
+    pub(crate) fn hook(&self, hook: &'static str, attached: bool) {
+        self.hooks.of([hook.into()]).set(i64::from(attached));
+    }
+
+    /// A round of the canary is over.
+    pub(crate) fn canary_round(&self, outcome: &'static str) {
+        self.canary_rounds.of([outcome.into()]).inc();
+    }
+
+    /// An act of the canary's did not come out, so often.
+    pub(crate) fn canary_missed(&self, act: &'static str, times: u64) {
+        self.canary_missed.of([act.into()]).inc_by(times);
+    }
+
+    /// Somebody interfered with the kernel side.
+    pub(crate) fn tampering(&self, tampering: Tampering) {
+        self.tampering.of([tampering.as_str().into()]).inc();
     }
 
     /// How much had to wait in a ring.

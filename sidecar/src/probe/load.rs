@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, env, fs, io, os::fd::AsFd, path::PathBuf, sync:
 use aya::{
     Btf as LoaderBtf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
     maps::Array,
-    programs::{
-        CgroupAttachMode, CgroupSock, CgroupSockAddr, Program, cgroup_sock::CgroupSockLinkId,
-        cgroup_sock_addr::CgroupSockAddrLinkId,
-    },
+    programs::{Program, ProgramFd, links::FdLink},
 };
 use picket_abi::RULE_BANKS;
 use zerocopy::IntoBytes;
@@ -16,6 +13,7 @@ use zerocopy::IntoBytes;
 use super::{
     btf::{Btf, BtfError},
     complaint::refused,
+    links::{Links, NetworkGuard, SocketHook, kept},
     losses::Losses,
     lsm::LsmHooks,
     memory, offsets,
@@ -55,10 +53,15 @@ const CALL_EXITS: [&str; 6] = [
 ];
 
 /// Socket hooks, attached to each sandbox's cgroup.
-const SOCKET_HOOKS: [&str; 6] = ["connect4", "connect6", "sendmsg4", "sendmsg6", "bind4", "bind6"];
-
-/// The same, for sockets that are made.
-const SOCKET_CREATED: &str = "sock_create";
+const SOCKET_HOOKS: [(&str, SocketHook); 7] = [
+    ("connect4", SocketHook::Connect4),
+    ("connect6", SocketHook::Connect6),
+    ("sendmsg4", SocketHook::Sendmsg4),
+    ("sendmsg6", SocketHook::Sendmsg6),
+    ("bind4", SocketHook::Bind4),
+    ("bind6", SocketHook::Bind6),
+    ("sock_create", SocketHook::Created),
+];
 
 /// The map that holds Picket's own number.
 const PICKET: &str = "PICKET";
@@ -151,14 +154,6 @@ pub struct ProgramReport {
     pub verified_instructions: u32,
 }
 
-/// The socket hooks of one sandbox.
-#[derive(Debug)]
-#[must_use = "give it back when the sandbox ends"]
-pub struct NetworkGuard {
-    links: Vec<(&'static str, CgroupSockAddrLinkId)>,
-    created: Option<CgroupSockLinkId>,
-}
-
 /// The kernel side, loaded and attached. Dropping it detaches everything.
 #[derive(Debug)]
 pub struct Probe {
@@ -170,6 +165,14 @@ pub struct Probe {
     slots: Arc<Slots>,
     rings: Option<Rings>,
     losses: Arc<Losses>,
+    links: Arc<Links>,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // Others look at the links; they hold none.
+        self.links.release_all();
+    }
 }
 
 impl Probe {
@@ -204,27 +207,27 @@ impl Probe {
         let losses = Arc::new(Losses::take(&mut ebpf)?);
         let slots = Slots::take(&mut ebpf, settings.max_sandboxes, Arc::clone(&losses))?;
         let slots = Arc::new(slots);
+        let links = Arc::new(Links::default());
 
         let mut sees_rings = false;
-        let tier = match lsm.attach(&mut ebpf, &loader_btf)? {
+        let tier = match lsm.attach(&mut ebpf, &loader_btf, &links)? {
             Ok(()) => TierReport { tier: Tier::Lsm, because: None },
             Err(because) => {
-                attach_call_exits(&mut ebpf, &losses)?;
-                sees_rings = uring::attach(&mut ebpf)?;
+                attach_call_exits(&mut ebpf, &losses, &links)?;
+                sees_rings = uring::attach(&mut ebpf, &links)?;
                 TierReport { tier: Tier::Trace, because: Some(because) }
             }
         };
         slots.seen_by(tier.tier);
         for name in TRACEPOINTS {
-            attach_tracepoint(&mut ebpf, name, &loader_btf)?;
+            attach_tracepoint(&mut ebpf, name, &loader_btf, &links)?;
         }
-        for name in SOCKET_HOOKS {
-            socket_hook(&mut ebpf, name)?.load().map_err(|error| refused(name, &error))?;
+        for (name, _) in SOCKET_HOOKS {
+            load_socket_hook(&mut ebpf, name)?;
         }
-        creation_hook(&mut ebpf)?.load().map_err(|error| refused(SOCKET_CREATED, &error))?;
         drop(loader_btf);
         memory::trim();
-        Ok(Self { ebpf, tier, lsm, sees_rings, slots, rings: Some(rings), losses })
+        Ok(Self { ebpf, tier, lsm, sees_rings, slots, rings: Some(rings), losses, links })
     }
 
     /// What this kernel lets us see.
@@ -247,9 +250,9 @@ impl Probe {
     /// # Errors
     /// The trace tier cannot be attached either.
     pub fn fall_back_to_trace(&mut self, because: String) -> Result<(), LoadError> {
-        self.lsm.detach(&mut self.ebpf)?;
-        attach_call_exits(&mut self.ebpf, &self.losses)?;
-        self.sees_rings = uring::attach(&mut self.ebpf)?;
+        self.lsm.detach(&mut self.ebpf, &self.links)?;
+        attach_call_exits(&mut self.ebpf, &self.losses, &self.links)?;
+        self.sees_rings = uring::attach(&mut self.ebpf, &self.links)?;
         self.slots.seen_by(Tier::Trace);
         self.tier = TierReport { tier: Tier::Trace, because: Some(because) };
         Ok(())
@@ -297,52 +300,32 @@ impl Probe {
         aya_log::EbpfLogger::init(&mut self.ebpf)
     }
 
+    /// What is attached, to be looked at again.
+    #[must_use]
+    pub fn links(&self) -> &Arc<Links> {
+        &self.links
+    }
+
     /// Attaches the socket hooks to a sandbox's top cgroup; its descendants inherit them.
     ///
     /// # Errors
     /// The kernel refuses, for instance because the cgroup is gone, or because somebody has attached a program to the
     /// same hook there, or above, that tolerates no other. Nothing stays attached then.
-    pub fn guard_network(&mut self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
-        let mut guard = NetworkGuard { links: Vec::new(), created: None };
-        for name in SOCKET_HOOKS {
-            // Links always allow several programs a hook, others' beside ours; `AllowMultiple` is refused with them.
-            let attached = socket_hook(&mut self.ebpf, name)?
-                .attach(cgroup.as_fd(), CgroupAttachMode::Single)
-                .map_err(|error| refused(name, &error));
-            match attached {
-                Ok(link) => guard.links.push((name, link)),
-                Err(error) => {
-                    self.release_network(guard)?;
-                    return Err(error);
-                }
-            }
+    pub fn guard_network(&self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
+        let mut programs = Vec::new();
+        for (name, kind) in SOCKET_HOOKS {
+            programs.push((name, socket_hook(&self.ebpf, name)?, kind));
         }
-        match creation_hook(&mut self.ebpf)?.attach(cgroup.as_fd(), CgroupAttachMode::Single) {
-            Ok(link) => guard.created = Some(link),
-            Err(error) => {
-                self.release_network(guard)?;
-                return Err(refused(SOCKET_CREATED, &error));
-            }
-        }
-        Ok(guard)
+        let programs = programs.iter().map(|(name, program, kind)| (*name, program.as_fd(), *kind));
+        self.links.attach(programs, cgroup.as_fd()).map_err(|(program, error)| LoadError::Program {
+            program,
+            reason: format!("bpf_link_create: {error}"),
+        })
     }
 
     /// Detaches the socket hooks of a sandbox that has ended.
-    ///
-    /// # Errors
-    /// The object has no such program.
-    pub fn release_network(&mut self, guard: NetworkGuard) -> Result<(), LoadError> {
-        for (name, link) in guard.links {
-            socket_hook(&mut self.ebpf, name)?
-                .detach(link)
-                .map_err(|error| refused(name, &error))?;
-        }
-        if let Some(link) = guard.created {
-            creation_hook(&mut self.ebpf)?
-                .detach(link)
-                .map_err(|error| refused(SOCKET_CREATED, &error))?;
-        }
-        Ok(())
+    pub fn release_network(&self, guard: NetworkGuard) {
+        self.links.release(guard);
     }
 
     /// Names of the programs that are attached for everybody or, the socket hooks, to each sandbox.
@@ -353,7 +336,7 @@ impl Probe {
             Tier::Trace => CALL_EXITS.to_vec(),
         };
         let rings: &[&'static str] = if self.sees_rings { &RING_HOOKS } else { &[] };
-        [&of_tier, rings, TRACEPOINTS.as_slice(), &SOCKET_HOOKS, &[SOCKET_CREATED]].concat()
+        [&of_tier, rings, TRACEPOINTS.as_slice(), &SOCKET_HOOKS.map(|(name, _)| name)].concat()
     }
 
     /// Every loaded program, by name.
@@ -397,19 +380,26 @@ fn log_level() -> u8 {
 }
 
 /// Attaches the exit tracepoints of single calls.
-fn attach_call_exits(ebpf: &mut Ebpf, losses: &Losses) -> Result<(), LoadError> {
-    tracefs::within(|| CALL_EXITS.into_iter().try_for_each(|name| attach_exit(ebpf, name, losses)))
-        .map_err(LoadError::Tracefs)?
+fn attach_call_exits(ebpf: &mut Ebpf, losses: &Losses, links: &Links) -> Result<(), LoadError> {
+    let attach = |name| attach_exit(ebpf, name, losses, links);
+    tracefs::within(|| CALL_EXITS.into_iter().try_for_each(attach)).map_err(LoadError::Tracefs)?
 }
 
-fn attach_exit(ebpf: &mut Ebpf, name: &'static str, losses: &Losses) -> Result<(), LoadError> {
+fn attach_exit(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    losses: &Losses,
+    links: &Links,
+) -> Result<(), LoadError> {
     let Some(Program::TracePoint(program)) = ebpf.program_mut(name) else {
         return Err(LoadError::Missing { what: name });
     };
-    program
+    let link = program
         .load()
-        .and_then(|()| program.attach("syscalls", name).map(drop))
+        .and_then(|()| program.attach("syscalls", name))
+        .and_then(|id| program.take_link(id))
         .map_err(|error| refused(name, &error))?;
+    kept(name, FdLink::try_from(link).and_then(|link| links.keep(name, link)))?;
     let descriptor = program.fd().map_err(|error| refused(name, &error))?;
     let descriptor = descriptor.as_fd().try_clone_to_owned();
     losses.watch_skips(descriptor.map_err(|source| LoadError::Descriptor { source })?);
@@ -420,29 +410,33 @@ fn attach_tracepoint(
     ebpf: &mut Ebpf,
     name: &'static str,
     btf: &LoaderBtf,
+    links: &Links,
 ) -> Result<(), LoadError> {
     let Some(Program::BtfTracePoint(program)) = ebpf.program_mut(name) else {
         return Err(LoadError::Missing { what: name });
     };
-    program
+    let link = program
         .load(name, btf)
-        .and_then(|()| program.attach().map(drop))
-        .map_err(|error| refused(name, &error))
+        .and_then(|()| program.attach())
+        .and_then(|id| program.take_link(id))
+        .map_err(|error| refused(name, &error))?;
+    kept(name, links.keep(name, link.into()))
 }
 
-fn socket_hook<'a>(
-    ebpf: &'a mut Ebpf,
-    name: &'static str,
-) -> Result<&'a mut CgroupSockAddr, LoadError> {
-    match ebpf.program_mut(name) {
-        Some(Program::CgroupSockAddr(program)) => Ok(program),
-        _ => Err(LoadError::Missing { what: name }),
-    }
+fn load_socket_hook(ebpf: &mut Ebpf, name: &'static str) -> Result<(), LoadError> {
+    let loaded = match ebpf.program_mut(name) {
+        Some(Program::CgroupSockAddr(program)) => program.load(),
+        Some(Program::CgroupSock(program)) => program.load(),
+        _ => return Err(LoadError::Missing { what: name }),
+    };
+    loaded.map_err(|error| refused(name, &error))
 }
 
-fn creation_hook(ebpf: &mut Ebpf) -> Result<&mut CgroupSock, LoadError> {
-    match ebpf.program_mut(SOCKET_CREATED) {
-        Some(Program::CgroupSock(program)) => Ok(program),
-        _ => Err(LoadError::Missing { what: SOCKET_CREATED }),
-    }
+fn socket_hook<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a ProgramFd, LoadError> {
+    let descriptor = match ebpf.program(name) {
+        Some(Program::CgroupSockAddr(program)) => program.fd(),
+        Some(Program::CgroupSock(program)) => program.fd(),
+        _ => return Err(LoadError::Missing { what: name }),
+    };
+    descriptor.map_err(|error| refused(name, &error))
 }

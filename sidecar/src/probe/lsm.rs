@@ -2,12 +2,13 @@
 
 use aya::{
     Btf as LoaderBtf, Ebpf,
-    programs::{Lsm, Program, ProgramError},
+    programs::{Lsm, Program, ProgramError, lsm::LsmLink},
 };
 
 use super::{
     btf::Btf,
     complaint::{reason, refused},
+    links::{Links, kept},
     load::LoadError,
 };
 
@@ -72,10 +73,17 @@ impl LsmHooks {
         &self,
         ebpf: &mut Ebpf,
         btf: &LoaderBtf,
+        links: &Links,
     ) -> Result<Result<(), String>, LoadError> {
         for name in self.attached() {
-            let Err(error) = attach(program(ebpf, name)?, name, btf) else { continue };
-            self.detach(ebpf)?;
+            let error = match attach(program(ebpf, name)?, name, btf) {
+                Ok(link) => {
+                    kept(name, links.keep(name, link.into()))?;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            self.detach(ebpf, links)?;
             return if name == FIRST {
                 Ok(Err(format!("the kernel refuses LSM programs: {}", reason(&error))))
             } else {
@@ -89,8 +97,9 @@ impl LsmHooks {
     ///
     /// # Errors
     /// The object has no such program.
-    pub(super) fn detach(&self, ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    pub(super) fn detach(&self, ebpf: &mut Ebpf, links: &Links) -> Result<(), LoadError> {
         for name in self.attached() {
+            links.let_go(name);
             match program(ebpf, name)?.unload() {
                 // Those behind the one that was refused.
                 Ok(()) | Err(ProgramError::NotLoaded) => {}
@@ -101,9 +110,10 @@ impl LsmHooks {
     }
 }
 
-fn attach(program: &mut Lsm, hook: &str, btf: &LoaderBtf) -> Result<(), ProgramError> {
+fn attach(program: &mut Lsm, hook: &str, btf: &LoaderBtf) -> Result<LsmLink, ProgramError> {
     program.load(hook, btf)?;
-    program.attach().map(drop)
+    let id = program.attach()?;
+    program.take_link(id)
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Lsm, LoadError> {

@@ -7,6 +7,7 @@
 pub mod btf;
 pub mod canary;
 mod complaint;
+mod links;
 mod load;
 mod losses;
 mod lsm;
@@ -18,9 +19,10 @@ mod tier;
 mod tracefs;
 mod uring;
 
-pub use load::{LoadError, NetworkGuard, Probe, ProgramReport, Settings};
+pub use links::{Detached, Links, NetworkGuard};
+pub use load::{LoadError, Probe, ProgramReport, Settings};
 pub use losses::{HookCounts, Losses};
 pub(crate) use losses::{N_HOOKS, outcomes};
 pub use rings::{RingError, Rings};
-pub use slots::{SlotError, Slots};
+pub use slots::{Changed, SlotError, Slots};
 pub use tier::{Tier, TierReport};

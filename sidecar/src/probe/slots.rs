@@ -3,6 +3,7 @@
 //! Policy first, then membership, and both are read back: a sandbox is never watched under half a policy.
 //! Shared by the thread that prepares sandboxes and the one that judges them, hence the lock.
 
+mod audit;
 mod layout;
 mod maps;
 mod members;
@@ -12,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub use audit::Changed;
 use aya::{
     Ebpf,
     maps::{Map, MapError},
@@ -121,6 +123,23 @@ impl Slots {
         now: KernelTime,
     ) -> Result<SandboxId, SlotError> {
         self.take_slot(cgroup, policy, mount_namespace, 0, now)
+    }
+
+    /// As [`Slots::watch`], in the last of the free slots: for the self-test, so that plugins have the first ones.
+    ///
+    /// # Errors
+    /// As [`Slots::watch`].
+    pub(super) fn watch_aside(
+        &self,
+        cgroup: u64,
+        policy: &Policy,
+        mount_namespace: u32,
+        now: KernelTime,
+    ) -> Result<SandboxId, SlotError> {
+        self.lock().free.reverse();
+        let taken = self.take_slot(cgroup, policy, mount_namespace, 0, now);
+        self.lock().free.sort_unstable_by(|one, other| other.cmp(one));
+        taken
     }
 
     /// As [`Slots::watch`], for a sandbox whose entry point does not run yet: until [`Slots::replace`] nothing is

@@ -171,7 +171,7 @@ impl Session {
         let id = match self.probe.slots().reserve(policy, clock::now()) {
             Ok(id) => id,
             Err(error) => {
-                self.probe.release_network(network)?;
+                self.probe.release_network(network);
                 return Err(error.into());
             }
         };
@@ -180,7 +180,7 @@ impl Session {
             Ok(processes) => Ok(Expected { id, cgroup, network, processes, looked: clock::now() }),
             Err(error) => {
                 self.watch.unregister(id);
-                self.probe.release_network(network)?;
+                self.probe.release_network(network);
                 Err(error)
             }
         }
@@ -206,12 +206,9 @@ impl Session {
     }
 
     /// Forgets what was expected, and what was kept of it.
-    ///
-    /// # Errors
-    /// The socket hooks could not be detached.
-    pub fn give_up(&mut self, expected: Expected) -> Result<(), LoadError> {
+    pub fn give_up(&mut self, expected: Expected) {
         self.watch.unregister(expected.id);
-        self.probe.release_network(expected.network)
+        self.probe.release_network(expected.network);
     }
 
     /// Puts the cgroup and all below it under the sandbox, then sees who is there.
@@ -254,11 +251,8 @@ impl Session {
     }
 
     /// Stops watching a sandbox. Its cgroup and what is in it, frozen or not, stays as it is.
-    ///
-    /// # Errors
-    /// The socket hooks could not be detached.
-    pub fn leave(&mut self, joined: Joined) -> Result<(), LoadError> {
+    pub fn leave(&mut self, joined: Joined) {
         self.watch.unregister(joined.id);
-        self.probe.release_network(joined.network)
+        self.probe.release_network(joined.network);
     }
 }

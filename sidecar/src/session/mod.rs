@@ -4,6 +4,7 @@
 //! start anything. A plugin is registered with kernel and engine between the gate and its first instruction.
 
 mod join;
+pub(crate) mod patrol;
 mod plugin;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use join::{Expected, JoinError, Joined};
+use patrol::{Beat, Patrol};
 use picket_engine::SandboxId;
 pub use plugin::{Launch, Plugin, PluginError};
 use tokio::sync::mpsc::Receiver;
@@ -22,10 +24,10 @@ use crate::{
     export::{Metrics, OperatorWord, Origin, Outlets, SeriesBudget, Subject},
     probe::{
         self, LoadError, Probe, Rings, TierReport,
-        canary::{self, CanaryError, Proof},
+        canary::{self, Canary, CanaryError, Proof},
     },
     supervisor::{self, CgroupError, CgroupRoot, Sweep},
-    watch::{Report, Watch},
+    watch::{Breach, Report, Watch},
 };
 
 /// Why Picket does not work on this host.
@@ -72,6 +74,8 @@ pub struct Session {
     proof: Proof,
     swept: Sweep,
     program: PathBuf,
+    // Before the loop, which answers it.
+    patrol: Patrol,
     // Before the probe: the loop must have stopped when the programs are detached.
     watch: Watch,
     probe: Probe,
@@ -90,7 +94,7 @@ impl Session {
         })?;
         let mut probe = Probe::load(probe::Settings { max_sandboxes: options.max_sandboxes })?;
         let mut rings = probe.take_rings().ok_or(CanaryError::NoRings)?;
-        let proof = prove(&mut probe, &mut rings, &root, &options.program)?;
+        let (proof, canary) = prove(&mut probe, &mut rings, &root, &options.program)?;
         let metrics = Metrics::new(&options.node, probe.tier().tier, options.series);
         let metrics = Arc::new(metrics);
         metrics.attached(&probe.attached());
@@ -109,8 +113,19 @@ impl Session {
             Arc::clone(&metrics),
         )
         .map_err(|source| SessionError::System { step: "starting the watch loop", source })?;
+        let patrol = Patrol::start(Beat {
+            canary,
+            slots: Arc::clone(probe.slots()),
+            links: Arc::clone(probe.links()),
+            losses: Arc::clone(probe.losses()),
+            line: watch.line(),
+            metrics: Arc::clone(&metrics),
+            hooks: probe.attached(),
+            acts: proof.hooks.clone(),
+        })
+        .map_err(|source| SessionError::System { step: "starting the patrol", source })?;
         let program = options.program;
-        Ok((Self { root, metrics, outlets, proof, swept, program, watch, probe }, reports))
+        Ok((Self { root, metrics, outlets, proof, swept, program, patrol, watch, probe }, reports))
     }
 
     /// What this kernel lets Picket see.
@@ -150,6 +165,12 @@ impl Session {
         let text = format!("tier {tier}{because}; {acts} acts of the self-test seen in {took} ms");
         said.push(("ready", text));
         said
+    }
+
+    /// What of the kernel side is not as Picket left it, at the last look.
+    #[must_use]
+    pub fn breaches(&self) -> Vec<Breach> {
+        self.patrol.standing()
     }
 
     /// The metrics.
@@ -201,7 +222,7 @@ pub fn prove(
     rings: &mut Rings,
     root: &CgroupRoot,
     program: &Path,
-) -> Result<Proof, SessionError> {
+) -> Result<(Proof, Canary), SessionError> {
     match canary::run(probe, rings, root, program) {
         Err(error) if error.is_idle_lsm() => {
             let because = "LSM programs load and never run: bpf is not among the kernel's active security modules; \

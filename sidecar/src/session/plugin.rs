@@ -195,7 +195,7 @@ impl Session {
                 if let Some(id) = registered {
                     self.watch.unregister(id);
                 }
-                self.probe.release_network(network)?;
+                self.probe.release_network(network);
                 Err(error.into())
             }
         }
@@ -240,7 +240,7 @@ impl Session {
         let Plugin { id, running, network, .. } = plugin;
         running.end();
         self.watch.unregister(id);
-        self.probe.release_network(network)?;
+        self.probe.release_network(network);
         Ok(())
     }
 

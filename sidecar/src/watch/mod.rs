@@ -10,6 +10,7 @@ mod attempts;
 pub(crate) mod balance;
 mod bell;
 mod count;
+mod line;
 mod priority;
 mod tap;
 mod turn;
@@ -23,6 +24,8 @@ use std::{
 
 pub use arriving::Found;
 use bell::Bell;
+pub use line::Breach;
+pub(crate) use line::Line;
 use picket_engine::{
     Arrival, Closure, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
 };
@@ -33,6 +36,7 @@ pub(crate) use tap::{Source, open as open_tap};
 use tokio::sync::mpsc as reports;
 
 use crate::{
+    decode::Decoded,
     export::{Metrics, SandboxSeries, Subject},
     probe::{Losses, Rings, Slots},
     supervisor::{Containment, Listener},
@@ -92,6 +96,20 @@ pub enum Report {
         /// Why.
         why: Closure,
     },
+    /// Somebody interfered with the kernel side.
+    Tampered {
+        /// What was done, to which part, and whose.
+        breach: Breach,
+        /// When it was noticed.
+        at: KernelTime,
+        /// When it was last seen to be as it should: it was done after this.
+        sound: KernelTime,
+    },
+    /// What was done to the kernel side is undone.
+    Mended {
+        /// What it was.
+        breach: Breach,
+    },
     /// The loop has judged everything of a sandbox and forgotten it.
     Forgotten {
         /// Whose.
@@ -118,6 +136,7 @@ enum Early {
     Expect { sandbox: SandboxId, after_exec: Option<Box<Policy>> },
     Name { sandbox: SandboxId, series: Box<SandboxSeries> },
     Attend { sandbox: SandboxId, attempts: Listener },
+    Canary { sandbox: SandboxId },
 }
 
 /// What has its turn between records.
@@ -126,6 +145,9 @@ enum Late {
     Replace { sandbox: SandboxId, policy: Box<Policy> },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
+    Canary { reply: mpsc::SyncSender<Vec<Decoded>> },
+    Breach { breach: Breach, sound: KernelTime },
+    Mended { breach: Breach },
     Stop,
 }
 
@@ -209,6 +231,11 @@ impl Watch {
     pub fn join(&self, sandbox: SandboxId, policy: Policy, found: Found, controls: Containment) {
         let policy = Box::new(policy);
         self.tell(Command::Late(Late::Join { sandbox, policy, found, controls }));
+    }
+
+    /// What the patrol asks.
+    pub(crate) fn line(&self) -> Line {
+        Line { commands: self.commands.clone(), bell: Arc::clone(&self.bell) }
     }
 
     /// Where the loop writes the kernel clock's nanoseconds each turn, at least every quarter of a second.

@@ -1,9 +1,10 @@
 //! One turn after the other: commands, records in order, time, receipts.
 
 mod obey;
+mod tampered;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     sync::{
         Arc,
@@ -21,7 +22,7 @@ use picket_engine::{
 use tokio::sync::mpsc as reports;
 
 use super::{
-    Command, Late, Passed, Report,
+    Breach, Command, Late, Passed, Report,
     act::Steps,
     arriving::Arriving,
     attempts::Attempts,
@@ -98,6 +99,11 @@ struct Loop {
     effects: Vec<Effect>,
     taps: Vec<Source>,
     batch: Vec<decode::Decoded>,
+    /// Whose records are the patrol's, and those that it has not had yet.
+    canary: Option<SandboxId>,
+    of_canary: Vec<decode::Decoded>,
+    /// What concerns every sandbox, those to come too.
+    breaches: BTreeSet<Breach>,
     last_tick: KernelTime,
     last_count: KernelTime,
 }
@@ -120,6 +126,9 @@ impl Loop {
             effects: Vec::new(),
             taps: Vec::new(),
             batch: Vec::new(),
+            canary: None,
+            of_canary: Vec::new(),
+            breaches: BTreeSet::new(),
             last_tick: now,
             last_count: now,
         }
@@ -196,9 +205,15 @@ impl Loop {
         let mut batch = std::mem::take(&mut self.batch);
         batch.sort_by_key(|decoded| decoded.order);
         for decoded in batch.drain(..) {
-            let known = self.judged.contains_key(&decoded.sandbox)
+            let is_canary = self.canary == Some(decoded.sandbox);
+            let known = is_canary
+                || self.judged.contains_key(&decoded.sandbox)
                 || self.arriving.expects(decoded.sandbox);
             self.ledger.judged(decoded.sandbox, decoded.hook, known);
+            if is_canary {
+                self.keep_for_patrol(decoded);
+                continue;
+            }
             if let Some(policy) = self.arriving.begins(&decoded) {
                 self.install(decoded.sandbox, &policy, clock::now());
                 self.report(Report::Begun { sandbox: decoded.sandbox });

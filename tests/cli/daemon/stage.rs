@@ -260,6 +260,10 @@ impl Daemon {
         value(&self.get("/metrics").1, series)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, number: i32) {
         signal(self.child.id().cast_signed(), number);
     }

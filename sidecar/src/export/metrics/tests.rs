@@ -95,6 +95,7 @@ fn a_scrape_has_what_is_registered_with_its_type_help_and_labels_and_nothing_els
     let series = metrics.sandbox(sandbox(0), &subject("p", "1"));
     series.finding(super::series::tests::FINDING);
     metrics.lost(&[("ring_full", 0)]);
+    metrics.canary_missed("connect4", 0);
     metrics.attached(&["exec"]);
     metrics.backlog("events", 0);
     drop((metrics.queued("otlp"), metrics.exported("otlp", Fate::Sent)));

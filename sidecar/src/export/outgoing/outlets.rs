@@ -120,6 +120,9 @@ impl Outlets {
             | Report::Running { .. }
             | Report::Found { .. }
             | Report::Forgotten { .. }
+            // Told of each sandbox by a finding of its own.
+            | Report::Tampered { .. }
+            | Report::Mended { .. }
             | Report::Broken { .. } => return None,
         };
         let subject = Arc::clone(self.subjects.get(&sandbox)?);

@@ -126,11 +126,32 @@ pub mod metric {
         [],
     );
 
-    /// Kernel programs that are attached; 1 for each.
+    /// Whether a kernel program is attached everywhere Picket attached it; looked at each second.
     pub const HOOK_ATTACHED: Metric<Gauge, 1> = Metric::new(
         "picket_hook_attached",
-        "Kernel programs that are attached; 1 for each.",
+        "Whether a kernel program is attached everywhere Picket attached it; looked at each second.",
         [label::HOOK],
+    );
+
+    /// Rounds of the canary, one each second, by what came of them.
+    pub const CANARY_ROUNDS_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_canary_rounds_total",
+        "Rounds of the canary, one each second, by what came of them.",
+        [label::OUTCOME],
+    );
+
+    /// Acts of the canary that no hook reported, and that no loss explains.
+    pub const CANARY_ACTS_MISSED_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_canary_acts_missed_total",
+        "Acts of the canary that no hook reported, and that no loss explains.",
+        [label::ACT],
+    );
+
+    /// Times that a part of the kernel side was found to be not as Picket left it.
+    pub const TAMPERING_TOTAL: Metric<Counter, 1> = Metric::new(
+        "picket_tampering_total",
+        "Times that a part of the kernel side was found to be not as Picket left it.",
+        [label::TAMPERING],
     );
 
     /// Most that waited in a ring at once, in the last second.
@@ -272,6 +293,9 @@ pub mod metric {
         METRIC_SERIES_LIMIT.listed(),
         METRIC_SERIES_FOLDED.listed(),
         HOOK_ATTACHED.listed(),
+        CANARY_ROUNDS_TOTAL.listed(),
+        CANARY_ACTS_MISSED_TOTAL.listed(),
+        TAMPERING_TOTAL.listed(),
         RING_BACKLOG_BYTES.listed(),
         CONSERVATION_IMBALANCE.listed(),
         CONSERVATION_VIOLATIONS_TOTAL.listed(),
@@ -350,6 +374,12 @@ pub mod label {
     /// One of Picket's kernel programs.
     pub const HOOK: Label = Label("hook");
 
+    /// What the canary does to be seen by a hook.
+    pub const ACT: Label = Label("act");
+
+    /// What was done to the kernel side.
+    pub const TAMPERING: Label = Label("tampering");
+
     /// One of the equations of loss.
     pub const EQUATION: Label = Label("equation");
 
@@ -382,6 +412,8 @@ pub mod label {
         OUTCOME,
         STATE,
         HOOK,
+        ACT,
+        TAMPERING,
         EQUATION,
         RING,
         OUTPUT,

@@ -4,51 +4,67 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, Write},
+    io::{self, BufRead, Read, Write},
     net::{Ipv4Addr, Ipv6Addr, UdpSocket},
     path::Path,
     process::{Command, Stdio},
     thread,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, READY, RING, Told, calls, objects};
+use super::{CHILD_EXIT, CHILD_WORD, NAMESPACE, READY, RING, Told, calls, objects, opens};
 
-/// Waits for the word, acts, says what it did, and waits for the second word before it ends.
+/// Waits for the word, acts, says what it did, and waits for the next word; ends when there will be none.
 ///
 /// # Errors
 /// A stream broke: the parent is gone, nobody needs the answer.
 pub fn act() -> io::Result<()> {
     // Only now is our own exec over: `spawn` returns a moment before it.
     say(READY)?;
-    let mut words = io::stdin().lock().lines();
-    let Some(ports) = words.next().transpose()? else {
-        return Ok(());
-    };
-    let mut told = ports.splitn(5, ' ');
-    let mut ports = told.by_ref().take(2).filter_map(|port| port.parse().ok());
+    // Its name as it is now: where the program is replaced while we live, we go on as what we are. And the real one, so
+    // that the name in the child's record is the one the parent knows.
+    let program = std::env::current_exe()?;
+    for word in io::stdin().lock().lines() {
+        say(&once(&word?, &program)?.to_string())?;
+    }
+    Ok(())
+}
+
+fn once(word: &str, program: &Path) -> io::Result<Told> {
+    let mut words = word.splitn(5, ' ');
+    let mut ports = words.by_ref().take(2).filter_map(|port| port.parse().ok());
     let (Some(declared), Some(undeclared)) = (ports.next(), ports.next()) else {
-        return Ok(());
+        return Err(io::ErrorKind::InvalidInput.into());
     };
-    let (Some(socket), Some(ring), Some(place)) = (told.next(), told.next(), told.next()) else {
-        return Ok(());
+    // Told only in the first round.
+    let objects = match (words.next(), words.next(), words.next()) {
+        (Some(socket), Some(ring), Some(place)) => Some((socket, ring == RING, Path::new(place))),
+        _ => None,
     };
 
     // A descriptor of this very program: the kernel must name the file that is running. By another thread than the
     // first, or nothing would tell a process id from a thread id.
     let opened = thread::spawn(|| File::open("/proc/self/exe").map(drop)).join();
     opened.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-    let told = Told {
-        looked: objects::act(Path::new(place), socket)?,
-        v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), (Ipv4Addr::LOCALHOST, declared)),
-        v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, declared)),
-        refused: is_refused(undeclared),
-        // Only where it is to be seen: a ring's workers are threads, and who has any gets no user namespace.
-        ring: ring == RING && objects::open_by_ring(Path::new(place))?,
-        child: spawn_child()?,
-        done: calls::act()?,
+    objects::signal();
+    let (looked, ring) = match objects {
+        // A ring only where it is to be seen.
+        Some((socket, ring, place)) => {
+            (objects::act(place, socket)?, ring && objects::open_by_ring(place)?)
+        }
+        None => (false, false),
     };
-    say(&told.to_string())?;
-    words.next().transpose().map(drop)
+    let (v4, v6) = ((Ipv4Addr::LOCALHOST, declared), (Ipv6Addr::LOCALHOST, declared));
+    let (child, namespace) = spawn_child(program, objects.is_some())?;
+    Ok(Told {
+        looked,
+        ring,
+        v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), v4),
+        v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), v6),
+        refused: is_refused(undeclared),
+        child,
+        opens: opens::all(),
+        done: calls::act(objects.is_some(), namespace)?,
+    })
 }
 
 fn say(line: &str) -> io::Result<()> {
@@ -57,9 +73,15 @@ fn say(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// The canary's child: exists to be forked, executed and ended.
+/// The canary's child: exists to be forked, executed and ended, and to make a namespace where it is told to. Nothing
+/// else can be done in that one, so it is not for the canary, which lives on.
 #[must_use]
 pub fn child() -> u8 {
+    let mut word = String::new();
+    // Who tells it nothing has no answer to wait for.
+    if io::stdin().read_to_string(&mut word).is_ok() && word == NAMESPACE {
+        drop(say(&calls::leave().to_string()));
+    }
     CHILD_EXIT
 }
 
@@ -79,16 +101,19 @@ fn is_refused(port: u16) -> bool {
     refusal.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
-fn spawn_child() -> io::Result<u32> {
-    // By its real path, so that the name in the record is the one the parent knows.
-    let program = std::env::current_exe()?;
+/// Answers its number, and whether it made a namespace.
+fn spawn_child(program: &Path, leaves: bool) -> io::Result<(u32, bool)> {
+    let stream = || if leaves { Stdio::piped() } else { Stdio::null() };
     let mut child = Command::new(program)
         .arg(CHILD_WORD)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdin(stream())
+        .stdout(stream())
         .stderr(Stdio::null())
         .spawn()?;
     let pid = child.id();
-    child.wait()?;
-    Ok(pid)
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(NAMESPACE.as_bytes())?;
+    }
+    let said = child.wait_with_output()?.stdout;
+    Ok((pid, said == b"true\n"))
 }

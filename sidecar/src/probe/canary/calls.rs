@@ -17,9 +17,9 @@ use crate::probe::Tier;
 pub(super) struct Done {
     /// A socket of a transport that needs no privilege was asked for; whether it was refused.
     pub(super) socket: Asked,
-    /// The canary's own program was mapped for execution, and memory made executable.
+    /// The canary's own program was mapped for execution, and in the first round memory made executable.
     pub(super) code: bool,
-    /// A user namespace was made.
+    /// Its child made a user namespace.
     pub(super) namespace: bool,
 }
 
@@ -41,17 +41,22 @@ impl Asked {
 
 const PAGE: usize = 4096;
 
-/// Does them. The namespace comes last: in it nothing else can be done.
-pub(super) fn act() -> io::Result<Done> {
+/// Does them, all but the namespace, which is the child's.
+pub(super) fn act(first: bool, namespace: bool) -> io::Result<Done> {
     let socket = match net::socket(AddressFamily::INET, SocketType::DGRAM, Some(ipproto::UDPLITE)) {
         Ok(_) => Asked::Given,
         Err(rustix::io::Errno::PERM) => Asked::Refused,
         Err(_) => Asked::Unknown,
     };
-    let code = map_program(&File::open("/proc/self/exe")?).and_then(|()| change_memory()).is_ok();
-    // SAFETY: the one thread there is; no memory or descriptor is shared with another task.
-    let namespace = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }.is_ok();
+    let mapped = map_program(&File::open("/proc/self/exe")?);
+    let code = mapped.and_then(|()| if first { change_memory() } else { Ok(()) }).is_ok();
     Ok(Done { socket, code, namespace })
+}
+
+/// Goes to a user namespace of its own.
+pub(super) fn leave() -> bool {
+    // SAFETY: the one thread there is; no memory or descriptor is shared with another task.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }.is_ok()
 }
 
 fn map_program(program: &File) -> rustix::io::Result<()> {
@@ -100,6 +105,10 @@ const UDP_LITE: u32 = 136;
 
 /// Hooks of the LSM programs that have an act here.
 pub(super) const LSM: [&str; 4] = ["socket_create", "file_mprotect", "mmap_file", NAMESPACE];
+
+/// Acts of the first round alone.
+pub(super) const FIRST_ONLY: [&str; 3] =
+    [hooks(Tier::Lsm).memory, hooks(Tier::Trace).memory, NAMESPACE];
 
 /// The acts that must be seen.
 pub(super) fn expected(done: Done, tier: Tier, lacking: &[&str]) -> Vec<&'static str> {

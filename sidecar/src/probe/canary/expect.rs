@@ -1,6 +1,7 @@
 //! What the canary's acts must look like, from what we know about ourselves.
 
 use std::{
+    ffi::{CStr, OsStr},
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -14,8 +15,13 @@ use picket_engine::{
     Process, Protocol, SyscallAbi, Whose,
 };
 
-use super::{CHILD_EXIT, CHILD_WORD, CanaryError, RING_HOOKS, Told, calls, objects};
-use crate::{decode::Decoded, manifest::Mounts, probe::Tier, supervisor::CgroupRoot};
+use super::{CHILD_EXIT, CHILD_WORD, CanaryError, Round, Told, calls, objects, opens};
+use crate::{
+    decode::Decoded,
+    manifest::Mounts,
+    probe::{Tier, uring::RING_HOOKS},
+    supervisor::CgroupRoot,
+};
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
 const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
@@ -36,7 +42,7 @@ pub(super) fn policy(port: u16) -> Policy {
 }
 
 /// What is true, by other means than our probes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Truth {
     /// `None` inside a pid namespace: what the kernel calls us cannot be known there.
     pub(super) pid: Option<u32>,
@@ -50,6 +56,8 @@ pub(super) struct Truth {
     pub(super) place: PathBuf,
     /// The file in it that the kernel keeps the processes in.
     pub(super) processes: FileId,
+    /// What the other calls of the open family open, in the order of [`opens::WAYS`]; `None` where it is not there.
+    devices: [Option<FileId>; 4],
 }
 
 impl Truth {
@@ -63,16 +71,22 @@ impl Truth {
         let place = fs::canonicalize(place)?;
         let mut arguments = path.as_os_str().as_bytes().to_vec();
         arguments.extend_from_slice(format!("\0{CHILD_WORD}\0").as_bytes());
+        let mounts = Mounts::read()?;
+        let device = |(_, file): (_, &CStr)| {
+            let path = Path::new(OsStr::from_bytes(file.to_bytes()));
+            mounts.identify(path).ok().map(|found| found.file)
+        };
         let outside = fs::metadata("/proc/self/ns/pid")?.ino() == INITIAL_PID_NAMESPACE;
         Ok(Self {
             pid: outside.then(|| canary.id()),
             start_ticks: start_ticks(canary.id())?,
-            program: Mounts::read()?.identify(&path)?.file,
+            program: mounts.identify(&path)?.file,
             path: path.as_os_str().as_bytes().to_vec(),
             arguments,
             home_cgroup: fs::metadata(root.home())?.ino(),
-            processes: Mounts::read()?.identify(&place.join(objects::PROCESSES))?.file,
+            processes: mounts.identify(&place.join(objects::PROCESSES))?.file,
             place,
+            devices: opens::WAYS.map(device),
         })
     }
 }
@@ -90,7 +104,7 @@ fn start_ticks(pid: u32) -> io::Result<u64> {
 
 /// The acts that still have to be seen.
 #[derive(Debug)]
-pub(super) struct Expectations {
+pub(crate) struct Expectations {
     truth: Truth,
     told: Told,
     port: u16,
@@ -100,9 +114,24 @@ pub(super) struct Expectations {
     met: Vec<&'static str>,
 }
 
+/// What this kernel lets the hooks see.
+#[derive(Clone, Debug)]
+pub(super) struct Sight {
+    pub(super) tier: Tier,
+    /// Hooks of the tier that it does not have.
+    pub(super) lacking: Vec<&'static str>,
+}
+
 const ENTERED: &str = "cgroup_attach_task (arrival)";
 const LEFT: &str = "cgroup_attach_task (departure)";
 const SYSCALL: &str = "sys_enter";
+
+/// Whether an act is done in every round.
+pub(crate) fn is_repeated(act: &str) -> bool {
+    let of_objects = objects::LSM.contains(&act) || RING_HOOKS.contains(&act);
+    !of_objects && !calls::FIRST_ONLY.contains(&act)
+}
+
 /// Whether these are acts that only LSM programs report, and opens are among them.
 pub(super) fn are_lsm(missing: &str) -> bool {
     let is_lsm =
@@ -116,7 +145,8 @@ const OPEN_TRACE: &str = "sys_exit_openat";
 const FORK: &str = "sched_process_fork";
 const EXEC: &str = "sched_process_exec";
 const EXIT: &str = "sched_process_exit";
-const BIND: &str = "bind4";
+const BIND4: &str = "bind4";
+const BIND6: &str = "bind6";
 const CONNECT4: &str = "connect4";
 const CONNECT6: &str = "connect6";
 const SEND4: &str = "sendmsg4";
@@ -128,35 +158,36 @@ impl Expectations {
         truth: Truth,
         told: Told,
         port: u16,
-        (tier, lacking): (Tier, &[&str]),
+        sight: &Sight,
+        round: Round,
         objects: objects::Expected,
     ) -> Self {
-        let mut waiting = vec![ENTERED, LEFT, SYSCALL, FORK, EXEC, EXIT, BIND, REFUSED];
-        waiting.push(objects::SIGNAL);
-        match tier {
+        let mut waiting = vec![ENTERED, LEFT, SYSCALL, FORK, EXEC, EXIT, REFUSED, objects::SIGNAL];
+        match sight.tier {
             Tier::Lsm => {
                 waiting.push(OPEN_LSM);
-                waiting.extend(
-                    objects::LSM
-                        .into_iter()
-                        .filter(|act| told.looked || *act != objects::INSPECTED),
-                );
+                let could = |act: &&str| told.looked || *act != objects::INSPECTED;
+                waiting.extend(objects::LSM.into_iter().filter(could));
             }
-            Tier::Trace => waiting.push(OPEN_TRACE),
+            Tier::Trace => {
+                waiting.push(OPEN_TRACE);
+                let could = |(bit, _): &(usize, _)| told.opens & 1 << bit != 0;
+                let ways = opens::WAYS.into_iter().enumerate().filter(could);
+                waiting.extend(ways.map(|(_, (hook, _))| hook));
+            }
         }
         if told.v4 {
-            waiting.extend([CONNECT4, SEND4]);
+            waiting.extend([CONNECT4, SEND4, BIND4]);
         }
         if told.v6 {
-            waiting.extend([CONNECT6, SEND6]);
+            waiting.extend([CONNECT6, SEND6, BIND6]);
         }
-        waiting.extend(calls::expected(told.done, tier, lacking));
-        Self { truth, told, port, tier, objects, waiting, met: Vec::new() }
-    }
-
-    /// Opens by io_uring are to be seen, too.
-    pub(super) fn expect_rings(&mut self) {
-        self.waiting.extend(RING_HOOKS);
+        if told.ring {
+            waiting.extend(RING_HOOKS);
+        }
+        waiting.extend(calls::expected(told.done, sight.tier, &sight.lacking));
+        waiting.retain(|act| round == Round::First || is_repeated(act));
+        Self { truth, told, port, tier: sight.tier, objects, waiting, met: Vec::new() }
     }
 
     pub(super) fn all_met(&self) -> bool {
@@ -165,6 +196,10 @@ impl Expectations {
 
     pub(super) fn missing(&self) -> String {
         self.waiting.join(", ")
+    }
+
+    pub(crate) fn still_missing(&self) -> &[&'static str] {
+        &self.waiting
     }
 
     pub(super) fn hooks(&self) -> Vec<&'static str> {
@@ -176,8 +211,13 @@ impl Expectations {
         self.objects.own
     }
 
+    /// An act that is seen by other means than a record.
+    pub(super) fn expect_too(&mut self, act: &'static str, seen: bool) {
+        if seen { self.met.push(act) } else { self.waiting.push(act) }
+    }
+
     /// True when the record is one of the acts; an error when it is and says something wrong.
-    pub(super) fn meet(&mut self, decoded: &Decoded) -> Result<bool, CanaryError> {
+    pub(crate) fn meet(&mut self, decoded: &Decoded) -> Result<bool, CanaryError> {
         let act = match &decoded.fact {
             Fact::Entered {} => self.entered(decoded)?,
             Fact::Syscall { abi, .. } => {
@@ -239,6 +279,9 @@ impl Expectations {
     ) -> Result<Option<&'static str>, CanaryError> {
         if let Some(act) = objects::opened_by_ring(&self.truth, path, file) {
             return Ok(Some(act));
+        }
+        if let Some(way) = self.truth.devices.iter().position(|device| *device == Some(file)) {
+            return Ok(opens::WAYS.get(way).map(|(hook, _)| *hook));
         }
         let truth = ObservedPath::Resolved(self.truth.path.clone());
         if access != AccessSet::READ || (*path != truth && file != self.truth.program) {
@@ -306,7 +349,8 @@ impl Expectations {
             (NetworkOperation::Connect, false) if v6 && port == self.port => Some(CONNECT6),
             (NetworkOperation::Send, false) if v4 && port == self.port => Some(SEND4),
             (NetworkOperation::Send, false) if v6 && port == self.port => Some(SEND6),
-            (NetworkOperation::Bind, false) if port == 0 => Some(BIND),
+            (NetworkOperation::Bind, false) if v4 && port == 0 => Some(BIND4),
+            (NetworkOperation::Bind, false) if v6 && port == 0 => Some(BIND6),
             _ => None,
         }
     }

@@ -5,35 +5,40 @@
 //! of its own, and each fact it gives rise to is compared with what we know about ourselves: process id and start,
 //! the running program's inode, device and path, the destination, the child, its exit code, the cgroup. One difference
 //! and Picket refuses to run.
+//!
+//! The canary lives on and goes in again each second ([`Round`]).
 
 mod act;
 mod calls;
 mod expect;
+mod live;
 mod objects;
+mod opens;
 
 use std::{
-    fmt, fs,
-    io::{self, Read, Write},
-    net::{Ipv4Addr, UdpSocket},
-    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    fmt, io,
     path::Path,
-    process::{Child, Command, Stdio},
     str::FromStr,
     time::{Duration, Instant},
 };
 
 pub use act::{act, child};
 use expect::Expectations;
+pub(crate) use expect::is_repeated;
+pub use live::Canary;
+pub(crate) use live::hook_of;
 use picket_engine::SandboxId;
 
-use super::{LoadError, Probe, Rings, SlotError, uring::RING_HOOKS};
+use super::{LoadError, Probe, Rings, SlotError};
 use crate::{
-    clock, decode,
-    supervisor::{CgroupError, CgroupRoot, Sandbox, SandboxError},
+    decode,
+    supervisor::{CgroupError, CgroupRoot, SandboxError},
 };
 
 /// Tells the canary to open a file by io_uring, too.
 const RING: &str = "ring";
+/// Tells its child to leave for a user namespace of its own.
+const NAMESPACE: &str = "namespace";
 
 /// First argument that makes `picket` the canary.
 pub const WORD: &str = "__canary";
@@ -43,7 +48,7 @@ const CHILD_EXIT: u8 = 7;
 /// What the canary says first.
 const READY: &str = "ready";
 
-/// A hook that is silent for longer does not work.
+/// A canary that has not acted by then cannot.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Every act is over when its records are looked for, so they are there already: this is a margin, not a wait.
@@ -103,9 +108,21 @@ pub enum CanaryError {
     NotRefused,
 }
 
+/// What the canary is sent in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// One act for every hook: before anything else is trusted.
+    First,
+    /// Each second: whatever can be switched off without a trace at its link, and one act at least of every kind. Left to
+    /// the first round is what a hardened host may write to its audit log (looking into another process, memory that
+    /// becomes executable, a user namespace), what starts threads in the kernel (io_uring), and LSM programs that differ
+    /// from those that have an act only by their hook.
+    Next,
+}
+
 /// What the canary says it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
+pub(crate) struct Told {
     v4: bool,
     v6: bool,
     refused: bool,
@@ -113,6 +130,8 @@ struct Told {
     looked: bool,
     ring: bool,
     child: u32,
+    /// Which calls of the open family could be made: bits in the order of [`opens::WAYS`].
+    opens: u8,
     done: calls::Done,
 }
 
@@ -131,7 +150,7 @@ impl fmt::Display for Told {
         let asked = calls::Asked::ALL.iter().find(|(asked, _)| *asked == socket);
         let socket = asked.map_or("", |(_, word)| word);
         write!(f, "{} {} {} {} ", self.v4, self.v6, self.refused, self.looked)?;
-        write!(f, "{} {}", self.ring, self.child)?;
+        write!(f, "{} {} {}", self.ring, self.child, self.opens)?;
         write!(f, " {socket} {code} {namespace}")
     }
 }
@@ -146,12 +165,13 @@ impl FromStr for Told {
         let (v4, v6, refused) = (flag()?, flag()?, flag()?);
         let (looked, ring) = (flag()?, flag()?);
         let child = words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable)?;
+        let opens = words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable)?;
         let word = words.next().ok_or_else(unreadable)?;
         let asked = calls::Asked::ALL.iter().find(|(_, known)| *known == word);
         let (socket, _) = *asked.ok_or_else(unreadable)?;
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
         let done = calls::Done { socket, code: flag()?, namespace: flag()? };
-        Ok(Self { v4, v6, refused, looked, ring, child, done })
+        Ok(Self { v4, v6, refused, looked, ring, child, opens, done })
     }
 }
 
@@ -164,7 +184,7 @@ pub struct Proof {
     pub took: Duration,
 }
 
-/// Runs the self-test with `program`, the `picket` binary, as canary.
+/// Runs the self-test with `program`, the `picket` binary, as canary. The canary lives on, for more rounds.
 ///
 /// # Errors
 /// [`CanaryError`]: what could not be done, or which fact is wrong.
@@ -173,80 +193,21 @@ pub fn run(
     rings: &mut Rings,
     root: &CgroupRoot,
     program: &Path,
-) -> Result<Proof, CanaryError> {
+) -> Result<(Proof, Canary), CanaryError> {
     let begun = Instant::now();
-    let sandbox = Sandbox::create(root, "self-test")?;
-    sandbox.thaw()?;
-    // Somebody has to be there, or the datagram's answer would be an error on the next send.
-    let process = |step| move |source| CanaryError::Process { step, source };
-    let sink = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(process("binding a socket"))?;
-    let declared = sink.local_addr().map_err(process("reading its port"))?.port();
-    let undeclared = declared ^ 1;
-
-    let guard = probe.guard_network(sandbox_directory(&sandbox)?)?;
-    let namespace = own_mount_namespace().map_err(process("reading the mount namespace"))?;
-    let policy = expect::policy(declared);
-    let watched = probe.slots().watch(sandbox.id(), &policy, namespace, clock::now())?;
-    let outcome = observe(probe, rings, &sandbox, root, program, watched, (declared, undeclared));
-    probe.slots().unwatch(watched)?;
-    let (hooks, own) = outcome?;
+    let mut canary = Canary::enter(probe, root, program)?;
+    canary.begin(Round::First)?;
+    let Some(told) = canary.answer(PATIENCE)? else {
+        return Err(CanaryError::Process {
+            step: "hearing it",
+            source: io::ErrorKind::TimedOut.into(),
+        });
+    };
+    let expected = canary.end_round(told)?;
+    let (hooks, own) = collect(rings, canary.id(), expected)?;
     probe.introduce(own)?;
-    probe.release_network(guard)?;
-    sandbox.destroy(PATIENCE)?;
-    Ok(Proof { hooks, took: begun.elapsed() })
-}
-
-fn observe(
-    probe: &Probe,
-    rings: &mut Rings,
-    sandbox: &Sandbox,
-    root: &CgroupRoot,
-    program: &Path,
-    watched: SandboxId,
-    (declared, undeclared): (u16, u16),
-) -> Result<(Vec<&'static str>, u32), CanaryError> {
-    let process = |step| move |source| CanaryError::Process { step, source };
-    let mut canary = Command::new(program)
-        .arg(WORD)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(process("starting it"))?;
-    let result = (|| {
-        match hear(&mut canary).map_err(process("hearing it"))?.as_str() {
-            READY => {}
-            other => return Err(process("hearing it")(unreadable(other))),
-        }
-        let truth = expect::Truth::of(&canary, program, root, sandbox.path())
-            .map_err(process("looking at it"))?;
-        let outside = objects::Outside::open().map_err(process("opening sockets for it"))?;
-        place(&canary, sandbox.path()).map_err(process("moving it in"))?;
-        let (socket, directory) = (outside.name(), sandbox.path().display());
-        let sees_rings = probe.attached().contains(&RING_HOOKS[0]);
-        let ring = if sees_rings { RING } else { "-" };
-        say(&mut canary, &format!("{declared} {undeclared} {socket} {ring} {directory}\n"))
-            .map_err(process("telling it to act"))?;
-        let told = hear(&mut canary).and_then(|line| line.parse::<Told>());
-        let told = told.map_err(process("hearing it"))?;
-        place(&canary, &root.home()).map_err(process("moving it out"))?;
-        if !told.refused || told.done.socket == calls::Asked::Given {
-            return Err(CanaryError::NotRefused);
-        }
-        let objects = objects::Expected::new(&outside);
-        let sight = (probe.tier().tier, probe.lacking());
-        let mut expectations = Expectations::new(truth, told, declared, sight, objects);
-        if told.ring {
-            expectations.expect_rings();
-        }
-        collect(rings, watched, expectations)
-    })();
-    // Closing its input is the second word; it ends by itself.
-    drop(canary.stdin.take());
-    let ended = canary.wait().map_err(process("waiting for its end"));
-    let proven = result?;
-    ended?;
-    Ok(proven)
+    canary.introduced(own);
+    Ok((Proof { hooks, took: begun.elapsed() }, canary))
 }
 
 /// Reads the rings until everything expected was there.
@@ -281,49 +242,6 @@ fn collect(
         }
         crate::poll::readable(&rings.descriptors(), left.min(Duration::from_millis(20)))
             .map_err(|source| CanaryError::Process { step: "waiting for records", source })?;
-    }
-}
-
-/// The number the kernel calls our mount namespace by.
-fn own_mount_namespace() -> io::Result<u32> {
-    let number = fs::metadata("/proc/self/ns/mnt")?.ino();
-    u32::try_from(number)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no 32-bit number"))
-}
-
-fn sandbox_directory(sandbox: &Sandbox) -> Result<fs::File, CanaryError> {
-    fs::File::open(sandbox.path())
-        .map_err(|source| CanaryError::Process { step: "opening its cgroup", source })
-}
-
-fn place(canary: &Child, cgroup: &Path) -> io::Result<()> {
-    fs::write(cgroup.join("cgroup.procs"), canary.id().to_string())
-}
-
-fn say(canary: &mut Child, word: &str) -> io::Result<()> {
-    canary.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.write_all(word.as_bytes())
-}
-
-/// One line of the canary's; an error when it says nothing for too long.
-fn hear(canary: &mut Child) -> io::Result<String> {
-    let out = canary.stdout.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-    let deadline = Instant::now() + PATIENCE;
-    let mut line = Vec::new();
-    // Byte by byte, so that nothing of the next line is taken along.
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        if !crate::poll::readable(&[out.as_raw_fd()], left)? {
-            continue;
-        }
-        let mut byte = [0];
-        match out.read(&mut byte)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            _ if byte == *b"\n" => return Ok(String::from_utf8_lossy(&line).into_owned()),
-            _ => line.extend_from_slice(&byte),
-        }
     }
 }
 

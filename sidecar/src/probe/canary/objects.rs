@@ -35,9 +35,10 @@ use rustix::{
 };
 
 use super::{
-    CanaryError, RING_HOOKS,
+    CanaryError,
     expect::{Truth, same},
 };
+use crate::probe::uring::RING_HOOKS;
 
 /// Hooks of the LSM programs that have an act here, by their own names.
 pub(super) const LSM: [&str; 15] = [
@@ -71,7 +72,14 @@ const MADE: &str = "canary-made";
 const NAMED: &str = "canary-named";
 const DATAGRAMS: &str = "-datagrams";
 
-/// Everything. What comes of it does not matter, a hook that stays silent is found out by what it did not report, but for
+/// A signal to Picket, ignored by whoever does not ask for it, and Picket does not.
+pub(super) fn signal() {
+    if let Some(picket) = getppid() {
+        kill_process(picket, Signal::URG).ok();
+    }
+}
+
+/// Everything else. What comes of it does not matter, a hook that stays silent is found out by what it did not report, but for
 /// one: whether Picket could be looked into. Without `CAP_SYS_PTRACE` the kernel refuses that before it asks the hook.
 pub(super) fn act(place: &Path, socket: &str) -> io::Result<bool> {
     let (processes, made, named) = (place.join(PROCESSES), place.join(MADE), place.join(NAMED));
@@ -86,9 +94,7 @@ pub(super) fn act(place: &Path, socket: &str) -> io::Result<bool> {
     drop(chown(&processes, None, None));
     truncate(&processes)?;
 
-    // Ignored by whoever does not ask for it, and Picket does not.
     let looked = getppid().is_some_and(|picket| {
-        kill_process(picket, Signal::URG).ok();
         test_kill_process(picket).ok();
         fs::read_link(format!("/proc/{picket}/exe")).is_ok()
     });
@@ -172,15 +178,15 @@ pub(super) struct Expected {
     socket: String,
     /// What the kernel calls Picket: 0 until the signal to it was seen.
     pub(super) own: u32,
+    /// Whose Picket is: nobody's until the hooks have been told which process it is.
+    whose: Whose,
 }
 
 impl Expected {
-    pub(super) fn new(outside: &Outside) -> Self {
-        Self::named(outside.name())
-    }
-
-    pub(super) fn named(socket: &str) -> Self {
-        Self { socket: socket.to_owned(), own: 0 }
+    /// `own`: what the kernel calls Picket, where the hooks have been told.
+    pub(super) fn new(socket: &str, own: Option<u32>) -> Self {
+        let whose = if own.is_some() { Whose::Picket } else { Whose::Outside };
+        Self { socket: socket.to_owned(), own: own.unwrap_or(0), whose }
     }
 
     /// Which act the fact is; an error when it is one and says something wrong.
@@ -209,7 +215,7 @@ impl Expected {
         process: u32,
         number: u32,
     ) -> Result<Option<&'static str>, CanaryError> {
-        same("whose Picket is", &whose, &Whose::Outside)?;
+        same("whose Picket is", &whose, &self.whose)?;
         if truth.pid.is_some() {
             same("Picket's process id", &process, &std::process::id())?;
         }

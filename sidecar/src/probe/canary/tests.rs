@@ -11,7 +11,7 @@ const PROCESSES: FileId = FileId { device: 26, inode: 79 };
 const PLACE: &str = "/sys/fs/cgroup/self-test";
 const SOCKET: &str = "canary";
 
-fn expectations() -> Expectations {
+fn expected_in(tier: Tier, round: Round) -> Expectations {
     let truth = Truth {
         pid: Some(PID),
         start_ticks: 123,
@@ -21,11 +21,25 @@ fn expectations() -> Expectations {
         home_cgroup: 9,
         place: PathBuf::from(PLACE),
         processes: PROCESSES,
+        devices: [1, 2, 3, 4].map(|inode| Some(FileId { device: 5, inode })),
     };
-    let done = calls::Done { socket: calls::Asked::Refused, code: true, namespace: true };
-    let told =
-        Told { v4: true, v6: true, refused: true, looked: true, ring: true, child: CHILD, done };
-    Expectations::new(truth, told, PORT, (Tier::Lsm, &[]), objects::Expected::named(SOCKET))
+    let told = Told {
+        v4: true,
+        v6: true,
+        refused: true,
+        looked: true,
+        ring: false,
+        child: CHILD,
+        opens: 0b1011,
+        done: calls::Done { socket: calls::Asked::Refused, code: true, namespace: true },
+    };
+    let sight = Sight { tier, lacking: Vec::new() };
+    let own = (round == Round::Next).then(std::process::id);
+    Expectations::new(truth, told, PORT, &sight, round, objects::Expected::new(SOCKET, own))
+}
+
+fn expectations() -> Expectations {
+    expected_in(Tier::Lsm, Round::First)
 }
 
 fn decoded(tgid: u32, fact: Fact) -> Decoded {
@@ -75,6 +89,7 @@ fn everything() -> Vec<Decoded> {
         Fact::Fork { child_tgid: CHILD, child_tid: CHILD },
         exec("/bin/picket", PROGRAM, ARGUMENTS),
         network(NetworkOperation::Bind, v4, 0, false),
+        network(NetworkOperation::Bind, v6, 0, false),
         network(NetworkOperation::Send, v4, PORT, false),
         network(NetworkOperation::Connect, v4, PORT, false),
         network(NetworkOperation::Send, v6, PORT, false),
@@ -148,6 +163,50 @@ fn a_truthful_kernel_side_meets_every_expectation() {
         assert!(expected.meet(&record).unwrap(), "{record:?}");
     }
     assert!(expected.all_met(), "still waiting for {}", expected.missing());
+}
+
+#[test]
+fn each_call_of_the_open_family_is_known_by_its_device_in_the_trace_tier() {
+    let mut expected = expected_in(Tier::Trace, Round::First);
+    for (inode, device) in [(1, "/dev/zero"), (2, "/dev/full"), (4, "/dev/urandom")] {
+        let opened = second(decoded(PID, open(device, FileId { device: 5, inode })));
+        assert!(expected.meet(&opened).unwrap(), "{device}");
+    }
+}
+
+#[test]
+fn a_call_that_could_not_be_made_is_not_expected() {
+    let mut expected = expected_in(Tier::Trace, Round::First);
+    let created = second(decoded(PID, open("/dev/random", FileId { device: 5, inode: 3 })));
+    assert!(!expected.meet(&created).unwrap());
+    assert!(!expected.missing().contains("sys_exit_creat"), "{}", expected.missing());
+}
+
+#[test]
+fn a_round_after_the_first_leaves_out_what_hosts_audit_and_what_starts_threads() {
+    for tier in [Tier::Lsm, Tier::Trace] {
+        let missing = expected_in(tier, Round::Next).missing();
+        let first = expected_in(tier, Round::First).missing();
+        let (missing, first): (Vec<_>, Vec<_>) =
+            (missing.split(", ").collect(), first.split(", ").collect());
+        assert!(missing.iter().all(|act| first.contains(act) && is_repeated(act)), "{missing:?}");
+        assert!(missing.contains(&"signal_generate"), "{missing:?}");
+        let left_out = ["ptrace_access_check", "file_mprotect", "userns_create", "path_unlink"];
+        assert!(left_out.iter().all(|act| !missing.contains(act)), "{missing:?}");
+    }
+}
+
+#[test]
+fn a_hook_that_takes_picket_for_a_stranger_after_the_first_round_is_refused() {
+    let mut expected = expected_in(Tier::Trace, Round::Next);
+    let own = Fact::Reach {
+        how: Reach::Signal,
+        whose: Whose::Picket,
+        process: std::process::id(),
+        number: 23,
+    };
+    assert!(expected.meet(&decoded(PID, own)).unwrap());
+    assert!(expected.meet(&decoded(PID, reach(Reach::Signal, 23))).is_err());
 }
 
 #[test]

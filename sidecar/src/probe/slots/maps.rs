@@ -6,7 +6,7 @@ use aya::{
     Ebpf,
     maps::{Array, MapData},
 };
-use picket_abi::{RULE_BANKS, SYSCALL_WORDS, Slot};
+use picket_abi::{NetRule, RULE_BANKS, SYSCALL_WORDS, Slot};
 use picket_engine::{KernelTime, Policy, SandboxId};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::probe::{Tier, load::LoadError, losses::Losses};
 
-type SlotBytes = [u8; size_of::<Slot>()];
+pub(super) type SlotBytes = [u8; size_of::<Slot>()];
 
 /// A slot that nobody has.
 const FREE: Slot = Slot {
@@ -34,17 +34,20 @@ const FREE: Slot = Slot {
 
 /// All of them, and which slots are taken.
 pub(super) struct Maps {
-    slots: Array<MapData, SlotBytes>,
+    pub(super) slots: Array<MapData, SlotBytes>,
     pub(super) members: Members,
     seen: Array<MapData, [u64; SYSCALL_WORDS]>,
-    rules: Array<MapData, RuleBytes>,
-    free: Vec<u32>,
+    pub(super) rules: Array<MapData, RuleBytes>,
+    /// In falling order; taken from the end.
+    pub(super) free: Vec<u32>,
     max: u32,
     last_generation: u32,
     /// One count for all slots: the kernel remembers what was seen by slot and epoch, and a slot's next tenant must not
     /// profit from what the last one has shown.
     last_epoch: u32,
     pub(super) live: BTreeMap<SandboxId, (u64, Slot)>,
+    /// The rules in force, by slot: what the map must hold.
+    pub(super) written: BTreeMap<u32, Box<[u8]>>,
     pub(super) tier: Tier,
 }
 
@@ -55,12 +58,12 @@ impl Maps {
             members: Members::take(ebpf)?,
             seen: map(ebpf, "SEEN_SYSCALLS")?,
             rules: map(ebpf, "NET_RULES")?,
-            // Taken from the end: slot 0 first.
             free: (0..max).rev().collect(),
             max,
             last_generation: 0,
             last_epoch: 0,
             live: BTreeMap::new(),
+            written: BTreeMap::new(),
             tier: Tier::Trace,
         })
     }
@@ -94,7 +97,9 @@ impl Maps {
     pub(super) fn release(&mut self, slot: u32) -> Result<(), SlotError> {
         let free: SlotBytes = zerocopy::transmute!(FREE);
         self.slots.set(slot, free, 0).map_err(|source| SlotError::Map { map: "SLOTS", source })?;
-        self.free.push(slot);
+        self.written.remove(&slot);
+        let place = self.free.partition_point(|free| slot < *free);
+        self.free.insert(place, slot);
         Ok(())
     }
 
@@ -131,6 +136,8 @@ impl Maps {
             .set(slot, [0; SYSCALL_WORDS], 0)
             .map_err(|source| SlotError::Map { map: "SEEN_SYSCALLS", source })?;
         self.read_back(slot, &bytes, index, &rules)?;
+        let used = usize::try_from(count).map_or(0, |count| count * size_of::<NetRule>());
+        self.written.insert(slot, rules.iter().copied().take(used).collect());
         Ok(settings)
     }
 

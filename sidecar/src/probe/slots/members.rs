@@ -18,8 +18,8 @@ use crate::probe::load::LoadError;
 type MemberBytes = [u8; size_of::<Member>()];
 type ShelfBytes = [u8; size_of::<Shelf>()];
 
-const TABLE: &str = "MEMBERS";
-const SHELVES: &str = "SHELVES";
+pub(super) const TABLE: &str = "MEMBERS";
+pub(super) const SHELVES: &str = "SHELVES";
 
 /// Nobody.
 const FREE: Member = Member { slot: 0, generation: 0 };
@@ -33,14 +33,16 @@ pub(super) struct Members {
     written: BTreeMap<u32, Shelf>,
     /// Members that found no way: in the table alone.
     spilled: BTreeMap<u64, Member>,
+    /// Members that must be found as long as they exist: those that were put there, and those found in the table since.
+    pub(super) known: BTreeMap<u64, SandboxId>,
 }
 
 impl Members {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
         let shelves: Array<MapData, ShelfBytes> = map(ebpf, SHELVES)?;
         let bits = (shelves.len() / 2).ilog2();
-        let (written, spilled) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { table: map(ebpf, TABLE)?, shelves, bits, written, spilled })
+        let (written, spilled, known) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { table: map(ebpf, TABLE)?, shelves, bits, written, spilled, known })
     }
 
     /// From here on the cgroup is the sandbox's, whoever's it was.
@@ -52,7 +54,9 @@ impl Members {
             return Err(SlotError::NotReadBack { map: TABLE });
         }
         self.clear(cgroup)?;
-        self.put(cgroup, member)
+        self.put(cgroup, member)?;
+        self.known.insert(cgroup, sandbox);
+        Ok(())
     }
 
     /// False when it is no member of this sandbox: not any more, or of a wider one by now.
@@ -63,6 +67,7 @@ impl Members {
             Err(error) if !is_absent(&error) => return Err(refused(TABLE)(error)),
             _ => return Ok(false),
         }
+        self.known.remove(&cgroup);
         match self.table.remove(&cgroup) {
             Ok(()) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
@@ -83,15 +88,47 @@ impl Members {
 
     /// Every cgroup of a sandbox.
     pub(super) fn of(&self, sandbox: SandboxId) -> Result<Vec<u64>, SlotError> {
-        let bytes: MemberBytes = zerocopy::transmute!(member_of(sandbox));
-        let mut cgroups = Vec::new();
-        for entry in self.table.iter() {
-            let (cgroup, there) = entry.map_err(refused(TABLE))?;
-            if there == bytes {
-                cgroups.push(cgroup);
+        let all = self.all()?.into_iter();
+        Ok(all.filter(|(_, owner)| *owner == sandbox).map(|(cgroup, _)| cgroup).collect())
+    }
+
+    /// Every cgroup in the table, and whose it is there.
+    pub(super) fn all(&self) -> Result<BTreeMap<u64, SandboxId>, SlotError> {
+        let entries = self.table.iter().map(|entry| {
+            let (cgroup, bytes) = entry.map_err(refused(TABLE))?;
+            Ok((cgroup, owner(zerocopy::transmute!(bytes))))
+        });
+        entries.collect()
+    }
+
+    /// Whose a cgroup is in the table.
+    pub(super) fn in_table(&self, cgroup: u64) -> Result<Option<SandboxId>, SlotError> {
+        match self.table.get(&cgroup, 0) {
+            Ok(bytes) => Ok(Some(owner(zerocopy::transmute!(bytes)))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(refused(TABLE)(error)),
+        }
+    }
+
+    /// Whose a cgroup is for the kernel programs, which ask the shelves first: as `scope::of_cgroup` there.
+    pub(super) fn found(
+        &self,
+        cgroup: u64,
+        in_table: SandboxId,
+    ) -> Result<Option<SandboxId>, SlotError> {
+        let at = shelf(cgroup, self.bits);
+        for index in [at, at | 1] {
+            let there = self.shelves.get(&index, 0).map_err(refused(SHELVES))?;
+            let there: Shelf = zerocopy::transmute!(there);
+            let mut ways = there.cgroups.iter().zip(there.members);
+            if let Some((_, member)) = ways.find(|(id, _)| **id == cgroup) {
+                return Ok(Some(owner(member)));
+            }
+            if there.spilled != 0 {
+                return Ok(Some(in_table));
             }
         }
-        Ok(cgroups)
+        Ok(None)
     }
 
     /// Puts a cgroup that is on no shelf of ours on its own, or leaves a note there that it is in the table alone.
@@ -141,6 +178,10 @@ impl Members {
 
 fn member_of(sandbox: SandboxId) -> Member {
     Member { slot: sandbox.slot, generation: sandbox.generation }
+}
+
+fn owner(member: Member) -> SandboxId {
+    SandboxId { slot: member.slot, generation: member.generation }
 }
 
 fn refused(map: &'static str) -> impl Fn(MapError) -> SlotError {

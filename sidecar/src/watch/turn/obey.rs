@@ -42,6 +42,9 @@ impl Loop {
                     self.handle(Input::Supervisor { sandbox, notice, at });
                 }
                 Late::Unregister { sandbox } => self.forget(sandbox),
+                Late::Canary { reply } => self.answer_patrol(&reply),
+                Late::Breach { breach, sound } => self.breached(breach, at, sound),
+                Late::Mended { breach } => self.mended(breach),
                 Late::Stop => return false,
             }
         }
@@ -73,6 +76,7 @@ impl Loop {
     fn begin(&mut self, early: Early) {
         match early {
             Early::Tap(source) => self.taps.push(source),
+            Early::Canary { sandbox } => self.canary = Some(sandbox),
             Early::Name { sandbox, series } => self.ledger.name(sandbox, *series),
             Early::Attend { sandbox, attempts } => self.attempts.attend(sandbox, attempts),
             Early::Expect { sandbox, after_exec } => {
@@ -104,6 +108,7 @@ impl Loop {
             self.install(sandbox, &policy, at);
             self.report(Report::Found { sandbox });
         }
+        self.tell_of_breaches(sandbox);
     }
 
     fn forget(&mut self, sandbox: SandboxId) {

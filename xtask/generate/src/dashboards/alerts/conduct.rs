@@ -111,6 +111,26 @@ fn incidents() -> Vec<Alert> {
                 at: "6m",
             },
         },
+        Alert {
+            name: "PicketPatrolAlarm",
+            severity: Severity::Critical,
+            expr: format!(
+                "{} > 0",
+                gained("job, instance, node, tampering", "picket_tampering_total", "1h")
+            ),
+            lasting: "0m",
+            summary: "A part of Picket's kernel side was found to be not as Picket left it.",
+            description: "On {{ $labels.node }}: {{ $labels.tampering }}. Treat the node as not watched.",
+            fires: Case {
+                series: &[("picket_tampering_total{@,tampering=\"probe_detached\"}", "0x5 1x9")],
+                at: "6m",
+            },
+            labels: "@,tampering=\"probe_detached\"",
+            quiet: Case {
+                series: &[("picket_tampering_total{@,tampering=\"probe_detached\"}", "0x15")],
+                at: "6m",
+            },
+        },
     ]
 }
 
