@@ -5,11 +5,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::loaded_programs;
 use libc::{SIGCONT, SIGINT, SIGKILL, SIGSTOP};
-use picket_abi::{MAX_NET_RULES, Member, NetRule, Slot, TaskOf};
+use picket_abi::{MAX_NET_RULES, Member, NetRule, Shelf, Slot, TaskOf};
 use picket_tests::{meddle, wait_for, wait_until};
 use serde_json::Value;
 
@@ -147,6 +148,56 @@ fn a_cgroup_that_is_no_member_any_more_is_an_alarm_and_is_one_again() {
     members.remove(&cgroup).unwrap();
     alarm(&run, "map_changed", "MEMBERS");
     assert!(members.get(&cgroup, 0).is_ok());
+    end(run);
+}
+
+const SHELF: usize = size_of::<Shelf>();
+
+/// Takes a cgroup off the shelf that the hooks look at, and waits until it is told and is found again.
+#[track_caller]
+fn check_that_its_place_is_kept(run: &Run, directory: &Path) {
+    let shelves = Map::Array(meddle::map(run.pid(), "SHELVES"));
+    let mut shelves: Array<MapData, [u8; SHELF]> = shelves.try_into().unwrap();
+    let cgroup = fs::metadata(directory).unwrap().ino().to_ne_bytes();
+    let holds = |shelf: &[u8; SHELF]| shelf[..8] == cgroup || shelf[8..16] == cgroup;
+    let at = (0..shelves.len()).find(|at| holds(&shelves.get(at, 0).unwrap())).unwrap();
+    shelves.set(at, [0; SHELF], 0).unwrap();
+    alarm(run, "map_changed", "SHELVES");
+    let place = at & !1;
+    let there = [place, place | 1].map(|at| shelves.get(&at, 0).unwrap());
+    assert!(there.iter().any(holds), "{there:?}");
+}
+
+#[test]
+fn a_cgroup_that_is_taken_off_its_shelf_is_an_alarm_and_is_put_back() {
+    let (run, _) = resting();
+    check_that_its_place_is_kept(&run, &run.cgroup());
+    end(run);
+}
+
+#[test]
+fn a_cgroup_below_a_sandbox_that_is_taken_off_its_shelf_is_an_alarm_and_is_put_back() {
+    let (run, address) = resting();
+    let nested = run.cgroup().join("nested");
+    fs::create_dir(&nested).unwrap();
+    // The patrol has come by twice: it knows of the cgroup.
+    let rounds = || sum(&get(address, "/metrics").1, "picket_canary_rounds_total");
+    let before = rounds();
+    wait_until("two rounds", || before + 1.5 < rounds());
+    check_that_its_place_is_kept(&run, &nested);
+    end(run);
+}
+
+#[test]
+fn another_process_that_is_called_picket_is_an_alarm_and_picket_is_itself_again() {
+    let (run, _) = resting();
+    let map = Map::Array(meddle::map(run.pid(), "PICKET"));
+    let mut map: Array<MapData, u32> = map.try_into().unwrap();
+    let before = map.get(&0, 0).unwrap();
+    map.set(0, 1, 0).unwrap();
+    let report = alarm(&run, "map_changed", "PICKET");
+    assert_eq!(report["sandbox"], Value::Null);
+    assert_eq!(map.get(&0, 0).unwrap(), before);
     end(run);
 }
 

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, env, fs, io, os::fd::AsFd, path::PathBuf, sync:
 
 use aya::{
     Btf as LoaderBtf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned,
-    maps::Array,
     programs::{Program, ProgramFd, links::FdLink},
 };
 use picket_abi::RULE_BANKS;
@@ -62,9 +61,6 @@ const SOCKET_HOOKS: [(&str, SocketHook); 7] = [
     ("bind6", SocketHook::Bind6),
     ("sock_create", SocketHook::Created),
 ];
-
-/// The map that holds Picket's own number.
-const PICKET: &str = "PICKET";
 
 /// Cgroups of all sandboxes together, at least.
 const CGROUPS: u32 = 1_024;
@@ -267,12 +263,9 @@ impl Probe {
     /// Tells the hooks which process is Picket itself, as the initial pid namespace counts.
     ///
     /// # Errors
-    /// The object has no such map, or the kernel refuses.
-    pub fn introduce(&mut self, own: u32) -> Result<(), LoadError> {
-        let map = self.ebpf.map_mut(PICKET).ok_or(LoadError::Missing { what: PICKET })?;
-        Array::try_from(map)
-            .and_then(|mut map| map.set(0, own, 0))
-            .map_err(|source| SlotError::Map { map: PICKET, source }.into())
+    /// The kernel refuses.
+    pub fn introduce(&self, own: u32) -> Result<(), LoadError> {
+        Ok(self.slots.introduce(own)?)
     }
 
     /// Which cgroups belong to which sandbox.

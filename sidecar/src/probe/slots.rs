@@ -108,6 +108,11 @@ impl Slots {
         self.lock().tier = tier;
     }
 
+    /// Tells the hooks which process is Picket itself.
+    pub(super) fn introduce(&self, own: u32) -> Result<(), SlotError> {
+        self.lock().introduce(own)
+    }
+
     /// Starts watching the cgroup `cgroup` (its v2 id) and everything below it, as it runs.
     ///
     /// `mount_namespace` is the inode number of the sandbox's mount namespace: a file reached through another one has no

@@ -189,7 +189,7 @@ pub struct Proof {
 /// # Errors
 /// [`CanaryError`]: what could not be done, or which fact is wrong.
 pub fn run(
-    probe: &mut Probe,
+    probe: &Probe,
     rings: &mut Rings,
     root: &CgroupRoot,
     program: &Path,

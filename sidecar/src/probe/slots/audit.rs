@@ -1,4 +1,5 @@
-//! Whether the maps still say what Picket wrote, for every sandbox: settings, network rules and membership.
+//! Whether the maps still say what Picket wrote, for every sandbox: settings, network rules and membership, and which
+//! process Picket is.
 //!
 //! Whoever may call `bpf(2)` can open a map by its number and write to it, so that a sandbox is no longer looked at, or
 //! by other rules. What is found changed is told and written again: the change counts as an attack, and what Picket
@@ -13,7 +14,7 @@ use picket_engine::SandboxId;
 use super::{
     NO_CGROUP, SlotError, Slots,
     layout::RuleBytes,
-    maps::{Maps, SlotBytes},
+    maps::{Maps, PICKET, SlotBytes},
     members::{SHELVES, TABLE},
 };
 
@@ -22,7 +23,7 @@ use super::{
 pub struct Changed {
     /// Its name.
     pub map: &'static str,
-    /// Whose part of it; `None` when it could not be read at all.
+    /// Whose part of it; `None` when it concerns every sandbox, or could not be read at all.
     pub sandbox: Option<SandboxId>,
 }
 
@@ -80,6 +81,10 @@ impl Slots {
 
 impl Maps {
     fn audit_settings(&mut self, changed: &mut BTreeSet<Changed>) {
+        if self.picket.get(&0, 0).ok() != Some(self.own) {
+            changed.insert(Changed { map: PICKET, sandbox: None });
+            restored(self.introduce(self.own));
+        }
         for (sandbox, (_, settings)) in self.live.clone() {
             let mut note = |map| changed.insert(Changed { map, sandbox: Some(sandbox) });
             let bytes: SlotBytes = zerocopy::transmute!(settings);

@@ -32,6 +32,9 @@ const FREE: Slot = Slot {
     sockets: 0,
 };
 
+/// The map that holds Picket's own number.
+pub(super) const PICKET: &str = "PICKET";
+
 /// All of them, and which slots are taken.
 pub(super) struct Maps {
     pub(super) slots: Array<MapData, SlotBytes>,
@@ -49,6 +52,9 @@ pub(super) struct Maps {
     /// The rules in force, by slot: what the map must hold.
     pub(super) written: BTreeMap<u32, Box<[u8]>>,
     pub(super) tier: Tier,
+    pub(super) picket: Array<MapData, u32>,
+    /// What the kernel calls Picket; 0 until it is known.
+    pub(super) own: u32,
 }
 
 impl Maps {
@@ -65,7 +71,14 @@ impl Maps {
             live: BTreeMap::new(),
             written: BTreeMap::new(),
             tier: Tier::Trace,
+            picket: map(ebpf, PICKET)?,
+            own: 0,
         })
+    }
+
+    pub(super) fn introduce(&mut self, own: u32) -> Result<(), SlotError> {
+        self.own = own;
+        self.picket.set(0, own, 0).map_err(|source| SlotError::Map { map: PICKET, source })
     }
 
     pub(super) fn next_epoch(&mut self) -> u32 {
