@@ -40,6 +40,8 @@ mod operations;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod patrol;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod place;
