@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues};
 use libc::{SIGCONT, SIGINT, SIGSTOP};
@@ -46,15 +49,21 @@ fn balances(kernel: &Counted, records: &Counted) -> bool {
     })
 }
 
+/// More than the 1 200 records of opens for which the ring has room.
+const OPENS: u64 = 1_800;
+
 #[test]
 fn after_a_flood_that_runs_the_ring_over_the_scraped_numbers_balance() {
-    let plugin = Plugin::new().declares("files: { write: [\"DIRECTORY/out/*\"] }");
+    let plugin = Plugin::new().declares("files: { read: [\"DIRECTORY/out/*\"] }");
     fs::create_dir(plugin.path("out")).unwrap();
-    let script = "echo here; until [ -e go ]; do :; done; i=0; while [ $i -lt 3000 ]; do : > out/$i; \
-                  i=$((i+1)); done; echo done; exec sleep 99";
-    let (run, address) = start(&plugin, &[], script, "");
+    (0..OPENS).for_each(|number| drop(plugin.write(&format!("out/{number}"), "")));
+    let script = format!(
+        "echo here; until [ -e go ]; do :; done; i=0; while [ $i -lt {OPENS} ]; do : < out/$i; \
+         i=$((i+1)); done; echo done; exec sleep 99"
+    );
+    let (run, address) = start(&plugin, &[], &script, "");
     run.await_output("here");
-    // Nobody reads the rings while it goes on.
+    // Nobody reads the rings while it goes on: a moment, after which the guard would freeze the plugin.
     run.signal(SIGSTOP);
     plugin.write("go", "");
     run.await_output("done");
@@ -68,7 +77,7 @@ fn after_a_flood_that_runs_the_ring_over_the_scraped_numbers_balance() {
     });
     let hooks = hook::NAMES.len();
     assert_eq!((kernel.len(), records.len()), (6 * hooks, 3 * hooks));
-    assert!(3_000 <= kernel[&("open".to_owned(), "fired".to_owned())], "{kernel:?}");
+    assert!(OPENS <= kernel[&("open".to_owned(), "fired".to_owned())], "{kernel:?}");
     assert!(records.iter().all(|((_, outcome), count)| outcome != "shed" || *count == 0));
     assert!(sum(&scrape, "picket_conservation_imbalance") < f64::EPSILON, "{scrape}");
     assert!(sum(&scrape, "picket_conservation_violations_total") < f64::EPSILON, "{scrape}");
@@ -78,6 +87,71 @@ fn after_a_flood_that_runs_the_ring_over_the_scraped_numbers_balance() {
     assert_eq!(ended.code, 130);
     let reasons: Vec<_> = ended.of("finding").iter().map(|one| one["reason"].clone()).collect();
     assert!(reasons.iter().all(|reason| reason == "events_lost"), "{reasons:?}");
+}
+
+/// Calls of one round of `dd`: each byte is read and written. What it calls besides is not a thousandth of that.
+const ROUND: u64 = 2_000_000;
+
+/// How long the flood goes on, in seconds, and how many calls there are of it in each at least, on average.
+const MINUTE: u64 = 60;
+const A_SECOND: u64 = 1_000_000;
+
+#[test]
+fn a_million_events_a_second_for_a_minute_balance_to_the_last_one() {
+    let plugin =
+        Plugin::new().may_run("path: /bin/dd").declares("files: { write: [\"DIRECTORY/*\"] }");
+    let round = format!("dd if=/dev/zero of=/dev/null bs=1 count={} 2>err$1", ROUND / 2);
+    let rounds = format!(
+        "n=0; until [ -e stop ]; do {round} || exit 1; n=$((n+1)); done; echo $n >rounds$1"
+    );
+    let script = format!(
+        "echo here; until [ -e go ]; do :; done; set -- 1; ( {rounds} ) & set -- 2; ( {rounds} ); wait; \
+         echo done; exec sleep 99"
+    );
+    let (run, address) = start(&plugin, &[], &script, "");
+    run.await_output("here");
+    // What runs beside this test is not to wait for it.
+    let shell = fs::read_to_string(run.cgroup().join("cgroup.procs")).unwrap();
+    let mut renice = Command::new("renice");
+    renice.args(["-n", "19", "-p"]).arg(shell.trim());
+    assert!(renice.status().unwrap().success());
+    plugin.write("go", "");
+
+    let begun = Instant::now();
+    let mut scraped = 0_u32;
+    let calls = ("syscall".to_owned(), "fired".to_owned());
+    let mut fired = 0;
+    while fired < MINUTE * A_SECOND || begun.elapsed().as_secs() < MINUTE {
+        assert!(begun.elapsed().as_secs() < 10 * MINUTE, "{fired} calls are no flood");
+        thread::park_timeout(Duration::from_secs(1));
+        let (_, scrape) = get(address, "/metrics");
+        assert!(sum(&scrape, "picket_conservation_violations_total") < f64::EPSILON, "{scrape}");
+        fired = counted(&scrape, "picket_kernel_events_total", plugin.name())[&calls];
+        scraped += 1;
+    }
+    plugin.write("stop", "");
+    run.await_output("done");
+
+    let rounds = ["rounds1", "rounds2"].map(|name| fs::read_to_string(plugin.path(name)).unwrap());
+    let rounds: u64 = rounds.iter().map(|text| text.trim().parse::<u64>().unwrap()).sum();
+    let (kernel, records, scrape) = wait_for("balance after the flood", || {
+        let (_, scrape) = get(address, "/metrics");
+        let kernel = counted(&scrape, "picket_kernel_events_total", plugin.name());
+        let records = counted(&scrape, "picket_records_total", plugin.name());
+        let is_all = rounds * ROUND <= kernel.get(&calls).copied()?;
+        (is_all && balances(&kernel, &records)).then_some((kernel, records, scrape))
+    });
+    let beyond = kernel[&calls] - rounds * ROUND;
+    assert!(beyond < rounds * ROUND / 1_000, "{beyond} calls that nobody made");
+    for (outcome, count) in kernel.iter().chain(&records) {
+        let is_loss = ["dropped", "error", "shed"].contains(&outcome.1.as_str());
+        assert!(!is_loss || *count == 0, "{outcome:?} {count}");
+    }
+    assert!(sum(&scrape, "picket_conservation_imbalance") < f64::EPSILON, "{scrape}");
+    assert!(sum(&scrape, "picket_conservation_violations_total") < f64::EPSILON, "{scrape}");
+    assert!(10 < scraped);
+    run.signal(SIGINT);
+    run.end().assert_honest(130);
 }
 
 /// The counters of a running Picket, as anybody with the privilege can open them.

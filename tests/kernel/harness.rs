@@ -19,7 +19,7 @@ use picket::probe::{
 use picket::supervisor::{CgroupRoot, Sandbox};
 use picket::{clock, decode, session};
 use picket_abi::Counts;
-use picket_engine::{ContainmentPlan, Mode, OnExpiry, Policy, SandboxId};
+use picket_engine::{ContainmentPlan, Fact, Mode, OnExpiry, Policy, SandboxId};
 use picket_tests::{PATIENCE, picket_program, require_root, unique};
 use serde_json::Value;
 
@@ -124,8 +124,18 @@ impl Eye {
         self.losses.of_sandbox(id).unwrap()
     }
 
-    /// Reads the rings for everybody and hands out what has come for `id` so far.
+    /// What has come for `id` so far.
     fn mail(&self, id: SandboxId) -> Vec<decode::Decoded> {
+        self.read().mail.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// As [`Eye::mail`], and it is there no more.
+    fn take_mail(&self, id: SandboxId) -> Vec<decode::Decoded> {
+        self.read().mail.remove(&id).unwrap_or_default()
+    }
+
+    /// Reads the rings for everybody.
+    fn read(&self) -> MutexGuard<'_, Inbox> {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         let Inbox { rings, mail } = &mut *inbox;
         let mut undecodable = Vec::new();
@@ -134,7 +144,7 @@ impl Eye {
             Err(error) => undecodable.push(error),
         });
         assert!(undecodable.is_empty(), "records of our own probes: {undecodable:?}");
-        mail.get(&id).cloned().unwrap_or_default()
+        inbox
     }
 }
 
@@ -193,6 +203,13 @@ impl Watched {
         };
         seen.records.sort_by_key(|record| record.order);
         seen
+    }
+
+    /// Reads the rings, keeps nothing, and answers how many of the sandbox's records were such.
+    pub(crate) fn skim(&self, is_such: impl Fn(&Fact) -> bool) -> u32 {
+        let records = self.eye.take_mail(self.id);
+        let n_such = records.iter().filter(|record| is_such(&record.fact)).count();
+        u32::try_from(n_such).unwrap()
     }
 
     /// The sandbox's own counters by hook.

@@ -15,6 +15,7 @@ mod contain;
 mod counting;
 #[cfg(test)]
 mod faults;
+mod flood;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
