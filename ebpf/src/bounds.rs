@@ -16,6 +16,29 @@ pub fn below<const N: u64>(mut value: u64) -> u64 {
     value
 }
 
+/// 1 if they differ, else 0, without a branch: each branch that leaves a bit behind doubles the ways to what follows.
+///
+/// VERIFIER(6.1): eight compared namespaces made 99,873 instructions of `sched_process_fork`. The compiler turns the same
+/// arithmetic in Rust back into a branch.
+#[inline(always)]
+pub fn differ(one: u64, other: u64) -> u64 {
+    let (mut bits, mut negated) = (one ^ other, 0_u64);
+    // SAFETY: two registers are changed by arithmetic; no memory, no stack.
+    unsafe {
+        asm!(
+            "{negated} = {bits}",
+            "{negated} = -{negated}",
+            "{bits} |= {negated}",
+            "{bits} >>= 63",
+            bits = inout(reg) bits,
+            negated = inout(reg) negated,
+            options(pure, nomem, nostack),
+        );
+    }
+    let _ = negated;
+    bits
+}
+
 /// The word at `index`, without the compiler's bounds check: a panic branch the compiler cannot rule out would be
 /// refused by the verifier, which can see that the masked index is in bounds.
 #[inline(always)]

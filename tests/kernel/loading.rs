@@ -162,7 +162,7 @@ const VERIFIED: &[(&str, [u32; 3])] = &[
     ("ptrace_access_check", [1_670, 971, 0]),
     ("sched_process_exec", [27_982, 11_104, 11_074]),
     ("sched_process_exit", [335, 335, 325]),
-    ("sched_process_fork", [106_617, 11_626, 11_777]),
+    ("sched_process_fork", [3_787, 2_600, 2_500]),
     ("sendmsg4", [7_867, 7_591, 7_595]),
     ("sendmsg6", [8_465, 8_147, 8_152]),
     ("signal_generate", [1_388, 1_025, 989]),

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true. Generous: guests run on emulated processors, and
 /// a test that passes never waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Between two looks at a condition.
 const GLANCE: Duration = Duration::from_millis(1);

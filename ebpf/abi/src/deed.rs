@@ -88,6 +88,8 @@ pub mod new_namespace {
     pub const NET: u32 = 0x4000_0000;
     /// What `clone` can ask for: it has no room for the time namespace.
     pub const BY_CLONE: u64 = (MOUNT | CGROUP | UTS | IPC | USER | PID | NET) as u64;
+    /// Those that a `struct nsproxy` holds.
+    pub const OF_PROXY: u32 = MOUNT | CGROUP | UTS | IPC | PID | NET | TIME;
 }
 
 /// Kinds of sockets, each a bit of `Slot::sockets`. A family's bit is its number, but for Internet sockets.

@@ -20,17 +20,16 @@ use crate::{
 #[btf_tracepoint(function = "sched_process_fork")]
 fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
     let child = Object(ctx.arg::<*const u8>(1));
-    let home = scope::current();
-    let there = scope::of_task(child);
-    match (home, there) {
-        (None, None) => {}
-        (Some(home), Some(there)) if home.slot == there.slot => {
-            count::account(&home, hook::FORK, || report_child(&home, child));
-            let namespaces = deed::new_namespaces(child);
-            if namespaces != 0 {
-                deed::namespaces(&home, namespaces);
-            }
+    let (own, other) = (kernel::cgroup_of(Object::current_task()), kernel::cgroup_of(child));
+    if own == other {
+        if let Some(home) = scope::of_cgroup(own) {
+            born_inside(&home, child);
         }
+        return 0;
+    }
+    match (scope::of_cgroup(own), scope::of_cgroup(other)) {
+        (None, None) => {}
+        (Some(home), Some(there)) if home.slot == there.slot => born_inside(&home, child),
         (home, there) => {
             if let Some(home) = home {
                 count::account(&home, hook::FORK, || report_escape(&home, child));
@@ -41,6 +40,15 @@ fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
         }
     }
     0
+}
+
+#[inline(never)]
+fn born_inside(scope: &Scope, child: Object) {
+    count::account(scope, hook::FORK, || report_child(scope, child));
+    let namespaces = deed::new_namespaces(child);
+    if namespaces != 0 {
+        deed::namespaces(scope, namespaces);
+    }
 }
 
 #[inline(always)]

@@ -1,7 +1,8 @@
 //! From the kernel's timestamp of a violation to the decision and to `frozen 1`: p50 and p99.
 //!
 //! Three kinds of violation in turn (A B C A B C …), so that a machine whose speed drifts treats them alike; quiet, then
-//! with as many busy processes as there are processors. `bench-containment [RUNS]`, 1,000 runs of each kind by default.
+//! with as many busy processes as there are processors, then beside a sandbox that floods the rings with new files.
+//! `bench-containment [RUNS]`, 1,000 runs of each kind by default.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +33,20 @@ syscalls:
   allow: ['@basic-io', '@file-system', '@io-event', '@network-io', '@process', '@signal', '@timer', '@ipc']
 containment: { hold: 30s, on_expiry: hold }
 ";
+
+/// Only watched, so that it goes on whatever it loses.
+const FLOOD: &str = "
+version: 1
+plugin: { name: bench-flood, version: 1.0.0 }
+mode: shadow
+exec: [{ path: /usr/bin/bash }]
+files: { write: [DIRECTORY/*] }
+syscalls:
+  allow: ['@basic-io', '@file-system', '@io-event', '@network-io', '@process', '@signal', '@timer', '@ipc']
+";
+
+/// Without end, more files than the kernel side remembers: each is new again when its turn comes.
+const FLOODING: &str = "while :; do : >$((n++ % 40000)); done";
 
 /// A violation that is not answered within this time is a failure, not a figure.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,8 +72,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("tier {}; {runs} runs of each kind, in turn", session.tier().tier);
     println!("                        event → decision (µs)       event → frozen 1 (µs)");
     println!("host     violation      p50      p99      max      p50      p99      max");
-    for host in ["quiet", "busy"] {
+    let place = tempfile::tempdir()?;
+    let text = FLOOD.replace("DIRECTORY", place.path().to_str().ok_or("a strange directory")?);
+    let flood = Manifest::parse("flood.yaml", text.as_bytes())?;
+    for host in ["quiet", "busy", "flood"] {
         let hogs = if host == "busy" { hogs()? } else { Vec::new() };
+        let flooding = match host {
+            "flood" => Some(session.start(&flood, launch(FLOODING, place.path())?)?),
+            _ => None,
+        };
         let mut latencies = Latencies::new();
         for _ in 0..runs {
             for (kind, script) in VIOLATIONS {
@@ -69,8 +92,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             print_row(host, kind, measured);
         }
         drop(hogs);
+        if let Some(plugin) = flooding {
+            session.end(plugin)?;
+        }
     }
     Ok(())
+}
+
+/// A line of bash, run in this directory.
+fn launch(script: &str, directory: &Path) -> Result<Launch, Box<dyn Error>> {
+    let null: Arc<OwnedFd> =
+        Arc::new(File::options().read(true).write(true).open("/dev/null")?.into());
+    Ok(Launch {
+        program: "/usr/bin/bash".into(),
+        arguments: ["bash", "--norc", "-c", script].map(OsString::from).into(),
+        environment: [("HOME", "/"), ("SHELL", "/bin/bash"), ("PATH", "/usr/bin")]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into(),
+        working_directory: directory.into(),
+        standard: Some([Arc::clone(&null), Arc::clone(&null), null]),
+    })
 }
 
 /// One plugin that violates its manifest: time to the decision, time to the kernel's confirmation.
@@ -80,18 +121,7 @@ fn violate(
     manifest: &Manifest,
     script: &str,
 ) -> Result<(Duration, Duration), Box<dyn Error>> {
-    let null: Arc<OwnedFd> =
-        Arc::new(File::options().read(true).write(true).open("/dev/null")?.into());
-    let launch = Launch {
-        program: "/usr/bin/bash".into(),
-        arguments: ["bash", "--norc", "-c", script].map(OsString::from).into(),
-        environment: [("HOME", "/"), ("SHELL", "/bin/bash"), ("PATH", "/usr/bin")]
-            .map(|(name, value)| (name.into(), value.into()))
-            .into(),
-        working_directory: "/".into(),
-        standard: Some([Arc::clone(&null), Arc::clone(&null), null]),
-    };
-    let plugin = session.start(manifest, launch)?;
+    let plugin = session.start(manifest, launch(script, Path::new("/"))?)?;
     let id = plugin.id();
     let mut told = Vec::new();
     let measured = loop {

@@ -3,7 +3,8 @@
 //! `bench-kernel [PART...] [--rounds N] [--only WORD] [--output json]`, all parts by default, `--only` rows with this word:
 //! `rows` (added CPU time of system calls, inside a sandbox and outside of all), `sandboxes` (the same with 1, 64 and 4,000 of them),
 //! `saturation` (two producers at full speed: what is observed, and whether all of it is accounted for),
-//! `memory` (what the kernel keeps for each sandbox).
+//! `memory` (what the kernel keeps for each sandbox); `peers`, only when asked for (the same beside bpftrace and strace, which
+//! `cargo xtask bench peers` installs).
 //!
 //! The protocol: nothing loaded, an empty program, Picket, nothing loaded, in turn; the smallest of three samples inside a round, the median over
 //! the rounds; CPU time of the process that acts. The noise of a row is the difference between the two times without Picket.
@@ -11,6 +12,7 @@
 
 mod floor;
 mod memory;
+mod peers;
 mod rounds;
 mod rows;
 mod saturation;
@@ -25,8 +27,8 @@ use serde_json::{Map, Value};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// What can be asked for.
-const PARTS: [&str; 4] = ["rows", "sandboxes", "saturation", "memory"];
+/// What can be asked for; what is done unasked is all but the last.
+const PARTS: [&str; 5] = ["rows", "sandboxes", "saturation", "memory", "peers"];
 
 /// Rounds of a row: the protocol wants at least five.
 const ROUNDS: usize = 9;
@@ -39,6 +41,7 @@ fn main() -> Outcome {
             "rows" => rounds::rows(wanted.rounds, &wanted.only)?,
             "sandboxes" => rounds::sandboxes(wanted.rounds)?,
             "saturation" => saturation::run()?,
+            "peers" => peers::run(wanted.rounds)?,
             _ => memory::run()?,
         };
         if !wanted.json {
@@ -89,7 +92,8 @@ impl Wanted {
             return Err("--rounds wants at least 1".into());
         }
         if wanted.parts.is_empty() {
-            wanted.parts = PARTS.map(str::to_owned).into();
+            let [unasked @ .., _] = PARTS;
+            wanted.parts = unasked.map(str::to_owned).into();
         }
         Ok(wanted)
     }

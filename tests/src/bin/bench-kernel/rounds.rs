@@ -54,8 +54,8 @@ impl Workers {
     fn measure(&mut self, rows: &[Row]) -> Outcome<Vec<Nanos>> {
         let mut times = Vec::new();
         for row in rows {
-            times.push(self.inside.measure(*row)?);
-            times.push(self.outside.measure(*row)?);
+            times.push(self.inside.measure(*row)?.cpu);
+            times.push(self.outside.measure(*row)?.cpu);
         }
         Ok(times)
     }

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::Outcome;
 use crate::rows::{Props, Row, call};
@@ -29,6 +30,15 @@ const SPELLS: u64 = 244;
 pub(crate) struct Worker {
     pid: libc::pid_t,
     line: UnixStream,
+}
+
+/// What an operation takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    /// Of the process that does it.
+    pub(crate) cpu: Nanos,
+    /// By the clock on the wall.
+    pub(crate) elapsed: Nanos,
 }
 
 /// What a flood has made.
@@ -63,13 +73,20 @@ impl Worker {
         Ok(fs::write(cgroup.join("cgroup.procs"), self.pid.to_string())?)
     }
 
-    /// CPU time of one operation: the smallest of the samples.
-    pub(crate) fn measure(&mut self, row: Row) -> Outcome<Nanos> {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.cast_unsigned()
+    }
+
+    /// Time of one operation: the smallest of the samples.
+    pub(crate) fn measure(&mut self, row: Row) -> Outcome<Time> {
         let index = Row::ALL.iter().position(|one| *one == row).ok_or("no such row")?;
         self.line.write_all(&[u8::try_from(index)?, 0])?;
-        let mut answer = [0; 8];
-        self.line.read_exact(&mut answer).map_err(|_| format!("{}: failed", row.name()))?;
-        Ok(Nanos::from_ne_bytes(answer))
+        let mut nanos = || -> Outcome<Nanos> {
+            let mut answer = [0; 8];
+            self.line.read_exact(&mut answer).map_err(|_| format!("{}: failed", row.name()))?;
+            Ok(Nanos::from_ne_bytes(answer))
+        };
+        Ok(Time { cpu: nanos()?, elapsed: nanos()? })
     }
 
     /// Begins to make so many million calls at full speed.
@@ -111,13 +128,15 @@ fn work(mut line: UnixStream, processor: usize) -> Outcome {
         let row = *Row::ALL.get(usize::from(word)).ok_or("no such row")?;
         let times = row.operations();
         props.act(row, times)?;
-        let mut samples = Vec::new();
+        let (mut cpu, mut elapsed) = (Vec::new(), Vec::new());
         for _ in 0..SAMPLES {
-            let before = cpu_time();
+            let (before, begun) = (cpu_time(), Instant::now());
             props.act(row, times)?;
-            samples.push((cpu_time() - before) / Nanos::from(times));
+            elapsed.push(begun.elapsed().as_nanos() as Nanos / Nanos::from(times));
+            cpu.push((cpu_time() - before) / Nanos::from(times));
         }
-        line.write_all(&least(samples.into_iter()).to_ne_bytes())?;
+        line.write_all(&least(cpu.into_iter()).to_ne_bytes())?;
+        line.write_all(&least(elapsed.into_iter()).to_ne_bytes())?;
     }
     Ok(())
 }
