@@ -90,7 +90,7 @@ proptest! {
 #[test]
 fn the_laws_hold_beyond_the_bounds_too() {
     // Three that fit, of which any two do not.
-    let most = Baseline::MOST_RUNS as u16;
+    let most = u16::try_from(Baseline::MOST_RUNS).unwrap();
     let part = |first: u16| {
         let mut baseline = nothing();
         (first..first + most / 2 + 1).for_each(|number| baseline.learn(id(number), &run(0, &[])));

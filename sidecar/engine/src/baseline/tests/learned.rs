@@ -120,10 +120,10 @@ fn what_every_run_adds_is_not_known_however_long_it_is_watched() {
 fn the_estimates_are_those_worked_out_by_hand() {
     // Kinds seen in one run: 3; in two: 1; in three: 1. All kinds of all runs: 3 + 2 + 3.
     let mut baseline = nothing();
-    for (number, deeds) in [&["a", "b", "c"][..], &["b", "c", "d"], &["c", "e"]].iter().enumerate()
-    {
+    let runs = [&["a", "b", "c"][..], &["b", "c", "d"], &["c", "e"]];
+    for (number, deeds) in (0..).zip(runs) {
         let deeds: Vec<_> = deeds.iter().map(|name| (Family::Exec, *name, 1)).collect();
-        baseline.learn(id(number as u16), &run(0, &deeds));
+        baseline.learn(id(number), &run(0, &deeds));
     }
     let of = |condition| {
         let checks = gate(&baseline, HOURLY);
