@@ -14,7 +14,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 
-pub use exchange::{ExchangeError, Package, VERSION, read, write};
+pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
 pub use identity::{Deployment, Identity, IdentityError};
 pub use learn::{LearnError, Lesson, lesson};
 pub use store::{Entry, Store, StoreError};

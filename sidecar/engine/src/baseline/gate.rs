@@ -3,7 +3,8 @@
 //! Besides days, runs and starts there are two estimates of what was not seen yet, both over runs and both for each
 //! family. Good–Turing: of all that a run does, the share that none before it did, `Q1 ÷ U` with `Q1` the kinds of
 //! exactly one run and `U` all kinds of all runs. Good–Toulmin: the kinds that as many runs again would add, `Q1 − Q2 +
-//! Q3 − …`.
+//! Q3 − …`, smoothed as Efron and Thisted do: the term of `Qi` counts with P(at least `i` heads of `k`), for `k` of 8 and
+//! at most half of the runs. Without that, what every run does would be added or taken away as the runs are odd or even.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -65,6 +66,8 @@ impl Check {
 const NEW_IN_NEXT_RUN: u64 = 100;
 /// One kind in so many may come with as many runs again, and one always.
 const NEW_IN_AS_MANY: u64 = 20;
+/// Coins of the smoothing: kinds of more runs than that are no rare ones.
+const SMOOTH: u64 = 8;
 /// A start and a restart.
 const STARTS: u64 = 2;
 const DAY: u64 = 86_400;
@@ -136,17 +139,36 @@ fn estimates(baseline: &Baseline, family: Family) -> Vec<Check> {
     }
     let once = by_runs.get(&1).copied().unwrap_or_default();
     let next = once.saturating_mul(10_000).div_ceil(in_all.max(1));
-    let (mut added, mut taken) = (0_u64, 0_u64);
-    for (runs, kinds) in by_runs {
-        let sum = if runs % 2 == 1 { &mut added } else { &mut taken };
-        *sum = sum.saturating_add(kinds);
-    }
+    let again = in_as_many_runs(&by_runs, baseline.usable().count() as u64);
     let most = (kinds.len() as u64 / NEW_IN_AS_MANY).max(1);
     let family = Some(family);
     let check =
         |condition, have, most| Check { condition, family, have, need: Bound::AtMost(most) };
     Vec::from([
         check(Condition::NewInNextRun, next, NEW_IN_NEXT_RUN),
-        check(Condition::NewInAsManyRuns, added.saturating_sub(taken), most),
+        check(Condition::NewInAsManyRuns, again, most),
     ])
+}
+
+/// The smoothed Good–Toulmin estimate, rounded up.
+fn in_as_many_runs(by_runs: &BTreeMap<u64, u64>, runs: u64) -> u64 {
+    let coins = (runs / 2).clamp(1, SMOOTH);
+    let (mut added, mut taken) = (0_u64, 0_u64);
+    for (times, kinds) in by_runs.range(1..=coins) {
+        let weighted = kinds.saturating_mul(at_least_heads(*times, coins));
+        let sum = if times % 2 == 1 { &mut added } else { &mut taken };
+        *sum = sum.saturating_add(weighted);
+    }
+    added.saturating_sub(taken).div_ceil(1 << coins)
+}
+
+/// Of all ways in which so many coins can fall, those with this many heads or more.
+fn at_least_heads(heads: u64, coins: u64) -> u64 {
+    let mut ways = 1;
+    let mut sum = 0;
+    for tails in 0..=coins.saturating_sub(heads) {
+        sum += ways;
+        ways = ways * (coins - tails) / (tails + 1);
+    }
+    sum
 }

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use error::ExchangeError;
 pub use lines::VERSION;
-pub use reader::read;
+pub use reader::{is_export, read};
 
 use super::{Entry, Identity};
 use lines::{Line, line_of};

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -34,6 +34,16 @@ pub fn read(path: &Path) -> Result<Package, ExchangeError> {
         return Err(ExchangeError::Foreign { path: path.to_owned() });
     }
     read_from(path, BufReader::with_capacity(1 << 16, file))
+}
+
+/// Whether a file that is there begins like an export.
+///
+/// # Errors
+/// It cannot be read, or is not there.
+pub fn is_export(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start == MAGIC)
 }
 
 /// Reads baselines from anywhere; `path` is what complaints call it.
@@ -142,7 +152,8 @@ impl<R: BufRead> Lines<R> {
     fn read(&mut self) -> Result<bool, ExchangeError> {
         self.text.clear();
         self.number += 1;
-        io::Read::take(&mut self.source, MAX_LINE)
+        (&mut self.source)
+            .take(MAX_LINE)
             .read_until(b'\n', &mut self.text)
             .map_err(|cause| ExchangeError::Unreadable { path: self.path.clone(), cause })?;
         if self.text.ends_with(b"\n") {

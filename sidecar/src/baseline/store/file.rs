@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrate::{APPLICATION, MIGRATIONS, VERSION, migrate, version};
 
@@ -56,6 +56,21 @@ pub enum StoreError {
         /// What SQLite said.
         cause: rusqlite::Error,
     },
+    /// There is no room for a change.
+    #[error(
+        "the store of baselines, {}, or its disk is full: export what you need and import it into another one, by --store",
+        path.display()
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody else is changing it.
+    #[error("the store of baselines, {}, was in use by another process for {BUSY:?}: try again", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
     /// It holds what no Picket has written.
     #[error("the store of baselines, {}, is damaged: {complaint}; {WAY_OUT}", path.display())]
     Damaged {
@@ -92,12 +107,24 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What SQLite's complaint about this file means.
+    pub(super) fn of(path: &Path, cause: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            _ => Self::Unusable { path, cause },
+        }
+    }
+}
+
 const WAY_OUT: &str = "move it away and import the last export, or learn anew";
 
 /// Opens a store. `make`: makes it, if it is not there.
 pub(super) fn open(path: &Path, make: bool) -> Result<Connection, StoreError> {
     let unreachable = |cause| StoreError::Unreachable { path: path.to_owned(), cause };
-    let unusable = |cause| StoreError::Unusable { path: path.to_owned(), cause };
+    let unusable = |cause| StoreError::of(path, cause);
     if make {
         let directory = path.parent().filter(|place| !place.as_os_str().is_empty());
         if let Some(directory) = directory.filter(|directory| !directory.exists()) {
@@ -127,7 +154,7 @@ pub(super) fn open(path: &Path, make: bool) -> Result<Connection, StoreError> {
 
 /// Looks without changing anything: at one moment, because another process may be making it.
 fn recognise(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let unusable = |cause| StoreError::Unusable { path: path.to_owned(), cause };
+    let unusable = |cause| StoreError::of(path, cause);
     let connection = connection.transaction().map_err(unusable)?;
     let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let application = ask("application_id").map_err(unusable)?;

@@ -27,10 +27,9 @@ impl From<rusqlite::Error> for Trouble {
 
 impl Trouble {
     pub(super) fn of(self, path: &Path) -> StoreError {
-        let path = path.to_owned();
         match self {
-            Self::Sqlite(cause) => StoreError::Unusable { path, cause },
-            Self::Nonsense(complaint) => StoreError::Damaged { path, complaint },
+            Self::Sqlite(cause) => StoreError::of(path, cause),
+            Self::Nonsense(complaint) => StoreError::Damaged { path: path.to_owned(), complaint },
         }
     }
 }

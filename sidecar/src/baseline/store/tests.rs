@@ -228,6 +228,21 @@ fn a_store_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn a_change_that_finds_no_room_is_said_to_find_none_and_changes_nothing() {
+    let place = Place::new();
+    let mut store = place.store();
+    let weather = identity("weather");
+    store.change(&weather, |known| known.learn(id(1), &run(1))).unwrap();
+    let pages = |pragma| store.connection.pragma_query_value(None, pragma, |row| row.get(0));
+    let used: i64 = pages("page_count").unwrap();
+    store.connection.pragma_update_and_check(None, "max_page_count", used, |_| Ok(())).unwrap();
+    let many = |known: &mut Baseline| (2..900).for_each(|it| known.learn(id(it), &run(it)));
+    let error = store.change(&weather, many).unwrap_err().to_string();
+    assert!(error.contains("is full: export what you need"), "{error}");
+    assert_eq!(place.store().find("").unwrap().baseline.runs().count(), 1);
+}
+
+#[test]
 fn every_earlier_version_is_brought_up_and_keeps_what_it_had() {
     // What a store of each version held when it was current. A new step adds its own.
     let held = ["", "INSERT INTO baselines VALUES (5, x'00', 'p', 'a', 'm', 'd', 0)"];
