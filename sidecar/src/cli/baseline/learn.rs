@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// The plugin's manifest: its name and digest belong to the baseline.
     #[arg(short, long, value_name = "FILE")]
     manifest: PathBuf,
-    /// The build: a file, or sha256:… of it. Not needed where the manifest names the digest.
+    /// The build: its file, or sha256: and the digits of it. Not needed where the manifest names the digest.
     #[arg(long, value_name = "FILE|DIGEST")]
     artifact: Option<String>,
     /// Where the plugin runs, in a name of yours: other load or other data is another deployment.
