@@ -7,6 +7,7 @@
 pub mod alerts;
 pub mod api;
 mod arguments;
+pub mod baseline;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod bad;
 #[cfg(test)]
+mod baseline;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod configs;

@@ -32,6 +32,7 @@ extern crate std;
 mod closed;
 
 mod action;
+pub mod baseline;
 mod containment;
 mod effect;
 mod engine;

@@ -15,7 +15,7 @@ use clap_mangen::{
 use super::{exit, words};
 
 /// Places that matter to whoever runs Picket.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (
         "/etc/picket/picket.yaml",
         "The daemon's configuration, by convention; `picket run -c` names it.",
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 6] = [
         "/run/picket/picket.sock",
         "Where a daemon is asked, unless its configuration says otherwise.",
     ),
+    ("/var/lib/picket/baselines.db", "The store of baselines, unless `--store` names another."),
     ("<cgroup2 mount>/picket/<plugin>.<random>", "A sandbox. It is gone when the sandbox ends."),
     ("/sys/kernel/btf/vmlinux", "The kernel's type information, from which offsets are read."),
     (

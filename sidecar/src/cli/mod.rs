@@ -1,6 +1,7 @@
 //! The command line: what each subcommand does is in the file of its name.
 
 mod alerts;
+mod baseline;
 mod completions;
 mod config;
 mod demo;
@@ -66,6 +67,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Says what another manifest would have found and done in a recorded run.
     Simulate(simulate::Arguments),
+    /// Learns what plugins do from recorded runs, and shows, accepts, exports and joins what was learned.
+    Baseline(baseline::Arguments),
     /// Says whether this node can run Picket, and what can be observed and enforced on it.
     Doctor(doctor::Arguments),
     /// Prints completions for a shell.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Alerts(arguments) => alerts::run(&arguments).into(),
         Command::Replay(arguments) => replay::run(&arguments).into(),
         Command::Simulate(arguments) => simulate::run(&arguments).into(),
+        Command::Baseline(arguments) => baseline::run(&arguments).into(),
         Command::Doctor(arguments) => doctor::run(&arguments).into(),
         Command::Completions(arguments) => completions::run(&arguments).into(),
         Command::Man(arguments) => man::run(&arguments).into(),

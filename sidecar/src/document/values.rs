@@ -5,7 +5,10 @@
 
 use std::{
     fmt,
+    fs::File,
+    io,
     ops::RangeInclusive,
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -33,8 +36,12 @@ impl Digest {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    pub(crate) fn from_array(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    /// Digest of the file's content.
+    pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
+        use sha2::Digest as _;
+        let mut hasher = Hasher(sha2::Sha256::new());
+        io::copy(&mut File::open(path)?, &mut hasher)?;
+        Ok(Self(hasher.0.finalize().into()))
     }
 
     /// The 32 bytes.
@@ -58,6 +65,19 @@ impl Digest {
                 .ok_or_else(|| wrong("a digit is not one of 0-9 and a-f"))?;
         }
         Ok(Self(bytes))
+    }
+}
+
+struct Hasher(sha2::Sha256);
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        sha2::Digest::update(&mut self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

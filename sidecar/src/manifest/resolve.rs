@@ -8,7 +8,6 @@ pub(super) mod protected;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -195,7 +194,7 @@ fn verify(declared: &Declared, entry: Option<&Path>, faults: &mut Vec<Fault>) {
         return;
     };
     let path = entry.display();
-    match digest(entry) {
+    match Digest::of_file(entry) {
         Ok(found) if found == pinned => {}
         Ok(found) => faults.push(Fault::new(
             position,
@@ -207,26 +206,6 @@ fn verify(declared: &Declared, entry: Option<&Path>, faults: &mut Vec<Fault>) {
             format!("{path} cannot be read to verify its digest: {cause}"),
             "start a file that exists and that Picket may read",
         )),
-    }
-}
-
-fn digest(path: &Path) -> io::Result<Digest> {
-    use sha2::Digest as _;
-    let mut hasher = Hasher(sha2::Sha256::new());
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(Digest::from_array(hasher.0.finalize().into()))
-}
-
-struct Hasher(sha2::Sha256);
-
-impl io::Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        sha2::Digest::update(&mut self.0, bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use picket_engine::{AccessSet, ObservedPath, Pattern};
+use picket_engine::{AccessSet, ObservedPath, Pattern, baseline::varying};
 
 use super::{
     super::{resolve::followed, runtime},
@@ -16,7 +16,6 @@ use super::{
     places,
     programs::{Programs, is_writable_as},
     seen::{Evidence, File, Seen},
-    varying,
 };
 
 /// From so many names on in one directory it is granted for all names in it.

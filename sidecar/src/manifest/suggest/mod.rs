@@ -19,7 +19,6 @@ mod network;
 mod places;
 mod programs;
 mod seen;
-mod varying;
 
 use picket_engine::{Deed, Fact, Finding, Input, ObservedPath};
 

@@ -1,12 +1,14 @@
 //! Programs: one entry each, the entry point first.
 
-use picket_engine::{ObservedPath, Pattern, Unresolved};
+use picket_engine::{
+    ObservedPath, Pattern, Unresolved,
+    baseline::varying::{TEMPORARY, escaped},
+};
 
 use super::{
     lines::{self, List},
     places,
     seen::{Program, Seen},
-    varying::{TEMPORARY, escaped},
 };
 
 /// Places beside the temporary directories where anybody may put a program.

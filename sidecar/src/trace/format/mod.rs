@@ -74,6 +74,12 @@ impl Clock {
         KernelTime::from_nanos(self.boot_ns)
     }
 
+    /// On the wall clock, in seconds since 1970.
+    #[must_use]
+    pub fn unix_seconds(&self) -> u64 {
+        self.unix_s
+    }
+
     /// On the wall clock. A time beyond what the system can tell is the epoch.
     #[must_use]
     pub fn wall(&self) -> SystemTime {
@@ -138,6 +144,14 @@ pub struct End {
     pub effects_sha256: String,
     /// Digest of every byte before this line.
     pub(super) sha256: String,
+}
+
+impl End {
+    /// Digest of every byte before the end: no two recordings have the same.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.sha256
+    }
 }
 
 /// A line after the first.

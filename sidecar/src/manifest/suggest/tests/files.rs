@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use picket_engine::baseline::varying;
+
 use super::{
-    super::{places::may_be_whole, varying},
-    EXECUTE, INIT, READ, WRITE, granted, open, read, run, suggested, write,
+    super::places::may_be_whole, EXECUTE, INIT, READ, WRITE, granted, open, read, run, suggested,
+    write,
 };
 
 /// What is suggested for reading these.

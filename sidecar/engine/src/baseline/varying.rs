@@ -1,12 +1,16 @@
 //! Names that are another one in every run: random endings, digests, process ids, dates.
 //!
 //! A name is taken for varying only where its form says so. What a form cannot tell, several files of one directory
-//! do (`files`), or a second recorded run.
+//! do (`picket manifest suggest`), or a second recorded run.
 
-use std::collections::BTreeSet;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Digits in a row from which on a number is one of many: process ids, ports, times.
-const LONG_NUMBER: usize = 5;
+pub(super) const LONG_NUMBER: u32 = 5;
 /// Hexadecimal digits in a row from which on they are a digest, given both digits and letters among them.
 const LONG_HEX: usize = 12;
 /// Characters that `mkstemp` and its kin make up.
@@ -14,7 +18,7 @@ const RANDOM: usize = 6;
 /// As long as a name of Python's `tempfile` without its beginning.
 const MADE_UP_WHOLE: usize = 8;
 /// Directories that anybody may write to, where names are made up so as not to meet.
-pub(super) const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+pub const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// Beginnings of made-up names, how many characters follow, and where such names are made: anywhere, or only in
 /// a temporary directory.
@@ -31,7 +35,7 @@ const MADE_UP: [(&str, usize, bool); 9] = [
 ];
 
 /// A path as pattern segments, varying names with their wildcards.
-pub(super) fn segments(path: &str, own: &BTreeSet<u32>) -> Vec<String> {
+pub fn segments(path: &str, own: &BTreeSet<u32>) -> Vec<String> {
     let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
     let mut above = Vec::new();
     names
@@ -165,7 +169,7 @@ impl Token<'_> {
         let text = self.text;
         if is_number(text) {
             let is_own = || text.parse().is_ok_and(|number| own.contains(&number));
-            return LONG_NUMBER <= text.len() || 1 < text.len() && is_own();
+            return LONG_NUMBER as usize <= text.len() || 1 < text.len() && is_own();
         }
         let any = |kind: fn(&u8) -> bool| text.bytes().any(|byte| kind(&byte));
         let digit = any(u8::is_ascii_digit);
@@ -215,6 +219,6 @@ fn shape(tokens: &[Token<'_>]) -> usize {
 }
 
 /// The text of a pattern that means exactly this.
-pub(super) fn escaped(literal: &str) -> String {
+pub fn escaped(literal: &str) -> String {
     literal.replace('\\', "\\\\").replace('*', "\\*")
 }

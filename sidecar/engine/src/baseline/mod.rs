@@ -1,0 +1,38 @@
+//! What a plugin was seen to do while nobody attacked it: a baseline, learned run by run and then frozen.
+//!
+//! **Not fed by live events yet.** `picket baseline` drives exactly these modules with recorded runs. The method, its
+//! limits and its files: `docs/baselines.md`.
+//!
+//! In order of use: an [`Observer`] hears the inputs of a recording and makes a [`Run`] of each sandbox in it: how often
+//! what was done, by [`Family`], as templates. A [`Baseline`] joins runs, by the identity of each, so that the same run
+//! counts once however often and by whichever way it arrives. [`gate`] says what is missing until it is known well
+//! enough. Frozen, it becomes [`Counts`]: keyed hashes without a string, which say how surprising a deed is.
+//!
+//! # Invariants
+//!
+//! * Joining is commutative, associative and idempotent, for runs, baselines and what was accepted.
+//! * Everything is bounded. A family with more kinds than its limit is *full*: it forgets them, loses its vote and
+//!   says so. Half of the kinds would be worse than none: whatever came later would look strange for ever.
+//! * A run in which something was lost, or that was interfered with, teaches nothing.
+
+mod accepted;
+mod counts;
+mod family;
+mod gate;
+mod joined;
+mod observer;
+mod reduce;
+mod run;
+pub mod varying;
+
+#[cfg(test)]
+mod tests;
+
+pub use accepted::{Acceptance, MOST_ACCEPTED};
+pub use counts::{Counts, Key};
+pub use family::Family;
+pub use gate::{Bound, Check, Condition, cadence, gate};
+pub use joined::{Baseline, FamilyState, OtherSubject};
+pub use observer::{Observed, Observer};
+pub use reduce::template;
+pub use run::{Fault, Run, RunId, TEMPLATE_BYTES};

@@ -1,0 +1,20 @@
+//! Baselines outside the engine: whose they are, how they are learned from recordings, where they are kept, and how they
+//! travel. What a baseline is and how two become one is the engine's ([`picket_engine::baseline`]).
+//!
+//! # Invariants
+//!
+//! * Everything goes through the engine's join, so that learning or importing twice changes nothing.
+//! * A store that is damaged, newer or something else is refused and stays as it is.
+//! * Two processes may use one store: each change is read, joined and written in one transaction.
+
+mod exchange;
+mod identity;
+mod learn;
+mod store;
+#[cfg(test)]
+mod testing;
+
+pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
+pub use identity::{Deployment, Identity, IdentityError};
+pub use learn::{LearnError, Lesson, lesson};
+pub use store::{Entry, Store, StoreError};

@@ -1,0 +1,137 @@
+//! The store: baselines in one SQLite file, readable with `sqlite3`.
+//!
+//! In write-ahead mode, and every change in one immediate transaction: what is there is read, joined with what is new by
+//! the engine, and only the difference is written. So two processes at once lose nothing; one waits for the other.
+
+mod file;
+mod migrate;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use picket_engine::baseline::{Baseline, Key};
+use rusqlite::{Connection, TransactionBehavior};
+
+pub use file::StoreError;
+use rows::Trouble;
+
+use super::Identity;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// A baseline and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose.
+    pub identity: Identity,
+    /// What is known.
+    pub baseline: Baseline,
+}
+
+impl Entry {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        let baseline = Baseline::new(identity.subject());
+        Self { identity, baseline }
+    }
+}
+
+impl Store {
+    /// Opens a store, and makes it if it is not there: the file for its owner alone, as its directory.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn make(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: file::open(path, true)?, path: path.to_owned() })
+    }
+
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: file::open(path, false)?, path: path.to_owned() })
+    }
+
+    /// What hashes of its baselines are keyed with.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn key(&self) -> Result<Key, StoreError> {
+        let key = self.connection.query_row("SELECT key FROM store", [], |row| row.get(0));
+        key.map(Key::new).map_err(|cause| self.trouble(cause.into()))
+    }
+
+    /// All baselines, by plugin, deployment and build.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
+        let all = rows::identities(&self.connection).map_err(|trouble| self.trouble(trouble))?;
+        all.into_iter()
+            .map(|identity| {
+                let baseline = rows::load(&self.connection, &identity);
+                let baseline = baseline.map_err(|trouble| self.trouble(trouble))?;
+                Ok(Entry { identity, baseline })
+            })
+            .collect()
+    }
+
+    /// The one baseline whose key begins like this.
+    ///
+    /// # Errors
+    /// There is none, or there are several; or the file cannot be read.
+    pub fn find(&self, key: &str) -> Result<Entry, StoreError> {
+        let all = rows::identities(&self.connection).map_err(|trouble| self.trouble(trouble))?;
+        let mut found = all.into_iter().filter(|identity| identity.key().starts_with(key));
+        let shown = || crate::words::text(key.as_bytes()).chars().take(80).collect();
+        match (found.next(), found.count()) {
+            (None, _) => Err(StoreError::NoSuch { key: shown() }),
+            (Some(identity), 0) => {
+                let baseline = rows::load(&self.connection, &identity);
+                let baseline = baseline.map_err(|trouble| self.trouble(trouble))?;
+                Ok(Entry { identity, baseline })
+            }
+            (Some(_), more) => Err(StoreError::Ambiguous { key: shown(), count: more + 1 }),
+        }
+    }
+
+    /// Changes a baseline, which begins empty if it is not there. Answers what it was before, and what it is.
+    ///
+    /// # Errors
+    /// The file cannot be read or written; it is as it was.
+    pub fn change(
+        &mut self,
+        identity: &Identity,
+        change: impl FnOnce(&mut Baseline),
+    ) -> Result<(Baseline, Baseline), StoreError> {
+        self.exchange(identity, change).map_err(|trouble| self.trouble(trouble))
+    }
+
+    fn exchange(
+        &mut self,
+        identity: &Identity,
+        change: impl FnOnce(&mut Baseline),
+    ) -> Result<(Baseline, Baseline), Trouble> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let before = rows::load(&transaction, identity)?;
+        let mut after = before.clone();
+        change(&mut after);
+        rows::save(&transaction, identity, &before, &after)?;
+        transaction.commit()?;
+        Ok((before, after))
+    }
+
+    fn trouble(&self, trouble: Trouble) -> StoreError {
+        trouble.of(&self.path)
+    }
+}
