@@ -45,6 +45,7 @@ mod pattern;
 mod policy;
 mod processes;
 mod reason;
+mod resources;
 mod sandbox;
 pub mod sequence;
 mod sockets;
@@ -66,6 +67,7 @@ pub use input::{
 pub use pattern::{ArgPattern, Pattern, PatternError, PatternFault};
 pub use policy::{AccessSet, EndpointRule, ExecRule, FileRule, Policy, Protocol};
 pub use reason::Reason;
+pub use resources::{Resource, ResourceProfile, Usage};
 pub use sandbox::SandboxState;
 pub use sockets::{SocketClass, SocketSet};
 pub use syscalls::{
