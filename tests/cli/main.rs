@@ -52,6 +52,8 @@ mod prometheus;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod resources;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod scrape;

@@ -22,7 +22,7 @@ use super::{
     rings::Rings,
     slots::{SlotError, Slots},
     tier::{Tier, TierReport},
-    tracefs,
+    tracefs, traffic,
     uring::{self, RING_HOOKS},
 };
 
@@ -157,6 +157,7 @@ pub struct ProgramReport {
 pub struct NetworkGuard {
     links: Vec<(&'static str, CgroupSockAddrLinkId)>,
     created: Option<CgroupSockLinkId>,
+    packets: traffic::Links,
 }
 
 /// The kernel side, loaded and attached. Dropping it detaches everything.
@@ -198,6 +199,7 @@ impl Probe {
             .map_max_entries("SEEN_SYSCALLS", settings.max_sandboxes)
             .map_max_entries("NET_RULES", settings.max_sandboxes * RULE_BANKS)
             .map_max_entries("COUNTS", settings.max_sandboxes)
+            .map_max_entries(traffic::MAP, settings.max_sandboxes)
             .load(&object)
             .map_err(not_loaded)?;
         let rings = Rings::take(&mut ebpf, settings.max_sandboxes)?;
@@ -221,6 +223,7 @@ impl Probe {
         for name in SOCKET_HOOKS {
             socket_hook(&mut ebpf, name)?.load().map_err(|error| refused(name, &error))?;
         }
+        traffic::load(&mut ebpf)?;
         creation_hook(&mut ebpf)?.load().map_err(|error| refused(SOCKET_CREATED, &error))?;
         drop(loader_btf);
         memory::trim();
@@ -303,7 +306,8 @@ impl Probe {
     /// The kernel refuses, for instance because the cgroup is gone, or because somebody has attached a program to the
     /// same hook there, or above, that tolerates no other. Nothing stays attached then.
     pub fn guard_network(&mut self, cgroup: impl AsFd) -> Result<NetworkGuard, LoadError> {
-        let mut guard = NetworkGuard { links: Vec::new(), created: None };
+        let mut guard =
+            NetworkGuard { links: Vec::new(), created: None, packets: traffic::Links::default() };
         for name in SOCKET_HOOKS {
             // Links always allow several programs a hook, others' beside ours; `AllowMultiple` is refused with them.
             let attached = socket_hook(&mut self.ebpf, name)?
@@ -324,6 +328,10 @@ impl Probe {
                 return Err(refused(SOCKET_CREATED, &error));
             }
         }
+        if let Err(error) = traffic::attach(&mut self.ebpf, &cgroup, &mut guard.packets) {
+            self.release_network(guard)?;
+            return Err(error);
+        }
         Ok(guard)
     }
 
@@ -332,6 +340,7 @@ impl Probe {
     /// # Errors
     /// The object has no such program.
     pub fn release_network(&mut self, guard: NetworkGuard) -> Result<(), LoadError> {
+        traffic::detach(&mut self.ebpf, guard.packets)?;
         for (name, link) in guard.links {
             socket_hook(&mut self.ebpf, name)?
                 .detach(link)
@@ -353,7 +362,8 @@ impl Probe {
             Tier::Trace => CALL_EXITS.to_vec(),
         };
         let rings: &[&'static str] = if self.sees_rings { &RING_HOOKS } else { &[] };
-        [&of_tier, rings, TRACEPOINTS.as_slice(), &SOCKET_HOOKS, &[SOCKET_CREATED]].concat()
+        [&of_tier, rings, TRACEPOINTS.as_slice(), &SOCKET_HOOKS, &[SOCKET_CREATED], &traffic::NAMES]
+            .concat()
     }
 
     /// Every loaded program, by name.

@@ -16,6 +16,7 @@ mod rings;
 mod slots;
 mod tier;
 mod tracefs;
+mod traffic;
 mod uring;
 
 pub use load::{LoadError, NetworkGuard, Probe, ProgramReport, Settings};

@@ -5,6 +5,7 @@
 
 mod join;
 mod plugin;
+mod sampler;
 
 use std::{
     fs::File,
@@ -14,8 +15,9 @@ use std::{
 };
 
 pub use join::{Expected, JoinError, Joined};
-use picket_engine::SandboxId;
+use picket_engine::{ResourceProfile, SandboxId};
 pub use plugin::{Launch, Plugin, PluginError};
+use sampler::Sampler;
 use tokio::sync::mpsc::Receiver;
 
 use crate::{
@@ -72,6 +74,7 @@ pub struct Session {
     proof: Proof,
     swept: Sweep,
     program: PathBuf,
+    sampler: Sampler,
     // Before the probe: the loop must have stopped when the programs are detached.
     watch: Watch,
     probe: Probe,
@@ -109,8 +112,14 @@ impl Session {
             Arc::clone(&metrics),
         )
         .map_err(|source| SessionError::System { step: "starting the watch loop", source })?;
+        let losses = Arc::clone(probe.losses());
+        let sampler =
+            Sampler::start(watch.readings(), losses).map_err(|source| SessionError::System {
+                step: "starting the thread that reads what sandboxes use",
+                source,
+            })?;
         let program = options.program;
-        Ok((Self { root, metrics, outlets, proof, swept, program, watch, probe }, reports))
+        Ok((Self { root, metrics, outlets, proof, swept, program, sampler, watch, probe }, reports))
     }
 
     /// What this kernel lets Picket see.
@@ -178,6 +187,12 @@ impl Session {
     #[must_use]
     pub fn root(&self) -> &CgroupRoot {
         &self.root
+    }
+
+    /// What a sandbox uses; `None` before it was read for the first time.
+    #[must_use]
+    pub fn resources(&self, sandbox: SandboxId) -> Option<ResourceProfile> {
+        self.sampler.profile(sandbox)
     }
 
     /// The loop that judges.

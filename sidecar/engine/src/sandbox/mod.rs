@@ -10,8 +10,8 @@ use crate::lanes::{self, Context, Offence};
 use crate::processes::Processes;
 use crate::{
     Arrival, Capability, Closure, Deed, Departure, Effect, Fact, IncidentId, KernelTime, Narrowing,
-    Notice, Order, Outcome, Policy, Process, Reason, ResourceProfile, Rung, SandboxId, Settings, Step,
-    Tampering, Usage,
+    Notice, Order, Outcome, Policy, Process, Reason, ResourceProfile, Rung, SandboxId, Settings,
+    Step, Tampering, Usage,
 };
 use respond::Source;
 

@@ -70,7 +70,7 @@ impl Truth {
             program: Mounts::read()?.identify(&path)?.file,
             path: path.as_os_str().as_bytes().to_vec(),
             arguments,
-            home_cgroup: fs::metadata(root.home())?.ino(),
+            home_cgroup: fs::metadata(root.outside())?.ino(),
             processes: Mounts::read()?.identify(&place.join(objects::PROCESSES))?.file,
             place,
         })

@@ -116,6 +116,9 @@ struct Told {
     done: calls::Done,
 }
 
+/// The hook that counts what the canary sends.
+const SENT: &str = "packet_egress";
+
 impl CanaryError {
     /// Everything works but the LSM programs, which are attached and never run: `bpf` is not among the active security
     /// modules. Debian's kernels boot like that.
@@ -188,8 +191,14 @@ pub fn run(
     let policy = expect::policy(declared);
     let watched = probe.slots().watch(sandbox.id(), &policy, namespace, clock::now())?;
     let outcome = observe(probe, rings, &sandbox, root, program, watched, (declared, undeclared));
+    let sent = probe.losses().traffic(watched.slot).map_or(0, |traffic| traffic.sent_packets);
     probe.slots().unwatch(watched)?;
-    let (hooks, own) = outcome?;
+    let (mut hooks, own) = outcome?;
+    // It has sent a datagram, which leaves before the call that sends it is over.
+    if sent == 0 {
+        return Err(CanaryError::Silent { missing: SENT.to_owned(), others: 0 });
+    }
+    hooks.push(SENT);
     probe.introduce(own)?;
     probe.release_network(guard)?;
     sandbox.destroy(PATIENCE)?;
@@ -229,7 +238,7 @@ fn observe(
             .map_err(process("telling it to act"))?;
         let told = hear(&mut canary).and_then(|line| line.parse::<Told>());
         let told = told.map_err(process("hearing it"))?;
-        place(&canary, &root.home()).map_err(process("moving it out"))?;
+        place(&canary, &root.outside()).map_err(process("moving it out"))?;
         if !told.refused || told.done.socket == calls::Asked::Given {
             return Err(CanaryError::NotRefused);
         }

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use picket_engine::{
     AccessSet, Action, ArgPattern, Capability, Closure, Departure, FileId, FileOperation,
     IncidentId, KernelTime, MemoryUse, Mode, Narrowing, NetworkOperation, OnExpiry, Outcome,
-    Pattern, Protocol, Reach, Reason, Resource, SandboxId, SocketClass, Step, SyscallAbi, Tampering, Trigger,
-    Unresolved, Whose,
+    Pattern, Protocol, Reach, Reason, Resource, SandboxId, SocketClass, Step, SyscallAbi,
+    Tampering, Trigger, Unresolved, Whose,
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
