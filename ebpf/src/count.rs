@@ -95,11 +95,16 @@ pub fn lost(reason: Lost) {
     }
 }
 
-/// Adds one to a counter of this CPU. Atomic, because the same program may be preempted by another task's run of it
-/// on the same CPU (LSM programs are preemptible).
 #[inline(always)]
 fn add_one(count: *mut u64) {
+    add(count, 1);
+}
+
+/// Adds to a counter of this CPU. Atomic, because the same program may be preempted by another task's run of it on the
+/// same CPU (LSM programs are preemptible), or interrupted by a packet's.
+#[inline(always)]
+pub fn add(count: *mut u64, more: u64) {
     use core::intrinsics::{AtomicOrdering, atomic_xadd};
     // SAFETY: callers pass a counter inside a map element.
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(count, 1) };
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(count, more) };
 }

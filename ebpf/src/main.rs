@@ -25,6 +25,7 @@ mod path;
 mod peer;
 mod reach;
 mod scope;
+mod traffic;
 mod uring;
 
 #[unsafe(link_section = "license")]

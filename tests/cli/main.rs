@@ -56,6 +56,8 @@ mod record;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod resources;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod scrape;

@@ -124,7 +124,11 @@ impl Drop for Server {
 fn debians_prometheus_takes_in_every_family_of_a_scrape_and_only_registered_ones() {
     let plugin = Plugin::new().held();
     let (run, address) = contained(&plugin);
-    let (_, scrape) = get(address, "/metrics");
+    // What a sandbox uses is read once a second.
+    let scrape = wait_for("a reading", || {
+        let text = get(address, "/metrics").1;
+        text.contains("picket_sandbox_cpu_seconds_total{").then_some(text)
+    });
     let registered: BTreeSet<_> = metric::ALL.iter().map(|one| one.name.to_owned()).collect();
     assert!(scraped(&scrape).is_subset(&registered), "{scrape}");
 

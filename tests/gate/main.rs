@@ -21,3 +21,5 @@ mod refusal;
 mod sandbox;
 #[cfg(test)]
 mod strict;
+#[cfg(test)]
+mod usage;

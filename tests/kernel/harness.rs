@@ -18,7 +18,7 @@ use picket::probe::{
 };
 use picket::supervisor::{CgroupRoot, Sandbox};
 use picket::{clock, decode, session};
-use picket_abi::Counts;
+use picket_abi::{Counts, Traffic};
 use picket_engine::{ContainmentPlan, Fact, Mode, OnExpiry, Policy, SandboxId};
 use picket_tests::{PATIENCE, picket_program, require_root, unique};
 use serde_json::Value;
@@ -203,6 +203,11 @@ impl Watched {
         };
         seen.records.sort_by_key(|record| record.order);
         seen
+    }
+
+    /// What its sockets have received and sent.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.eye.losses.traffic(self.id.slot).unwrap()
     }
 
     /// Reads the rings, keeps nothing, and answers how many of the sandbox's records were such.

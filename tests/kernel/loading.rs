@@ -13,7 +13,7 @@ use super::kernel_says;
 const OBJECT: &[u8] = include_bytes!("../../ebpf/picket.bpf.o");
 
 /// Programs of both tiers, then of `lsm` alone, then of `trace` alone.
-const BOTH: [&str; 15] = [
+const BOTH: [&str; 17] = [
     "bind4",
     "bind6",
     "cgroup_attach_task",
@@ -21,6 +21,8 @@ const BOTH: [&str; 15] = [
     "cgroup_rmdir",
     "connect4",
     "connect6",
+    "packet_egress",
+    "packet_ingress",
     "sched_process_exec",
     "sched_process_exit",
     "sched_process_fork",
@@ -119,6 +121,7 @@ fn the_self_test_has_seen_an_act_for_every_hook_of_the_tier() {
         "connect6",
         "cgroup_mkdir",
         "cgroup_rmdir",
+        "packet_egress",
         "sched_process_exec",
         "sched_process_exit",
         "sched_process_fork",
@@ -149,6 +152,8 @@ const VERIFIED: &[(&str, [u32; 3])] = &[
     ("io_uring_complete", [0, 0, 11_278]),
     ("io_uring_submit_req", [0, 0, 661]),
     ("mmap_file", [6_095, 10_927, 0]),
+    ("packet_egress", [186, 186, 186]),
+    ("packet_ingress", [186, 186, 186]),
     ("path_chmod", [5_333, 10_687, 0]),
     ("path_chown", [5_333, 10_687, 0]),
     ("path_link", [10_972, 21_506, 0]),

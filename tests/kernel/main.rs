@@ -69,6 +69,8 @@ mod sockets;
 #[cfg(test)]
 mod syscalls;
 #[cfg(test)]
+mod traffic;
+#[cfg(test)]
 mod uring;
 #[cfg(test)]
 mod verdict;

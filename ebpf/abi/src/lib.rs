@@ -12,6 +12,7 @@ mod deed;
 mod offsets;
 mod record;
 pub mod surprise;
+mod traffic;
 
 pub use config::{
     DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, ReachKey,
@@ -27,6 +28,7 @@ pub use record::{
     UNIX_NAME, abi_of_call, departure, file_operation, flag, kind, operation, path_state, reach,
     whose,
 };
+pub use traffic::Traffic;
 
 /// Version of every layout in this crate; the first field of each record.
-pub const ABI_VERSION: u16 = 2;
+pub const ABI_VERSION: u16 = 3;

@@ -13,6 +13,8 @@ mod io_uring_submit_req;
 mod mmap_exit;
 mod mmap_file;
 mod open_exit;
+mod packet_egress;
+mod packet_ingress;
 mod path_chmod;
 mod path_chown;
 mod path_link;

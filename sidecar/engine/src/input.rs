@@ -13,7 +13,7 @@ pub use objects::{FileOperation, Reach, Whose};
 
 use crate::{
     AccessSet, Arguments, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process,
-    SandboxId, Step, SyscallAbi,
+    SandboxId, Step, SyscallAbi, Usage,
 };
 
 /// One thing the engine is told.
@@ -57,6 +57,15 @@ pub enum Input {
         /// How many, exactly.
         lost: u64,
         /// When that was noticed.
+        at: KernelTime,
+    },
+    /// What a sandbox has used so far, as the kernel counts it: once a second.
+    Resources {
+        /// Whose.
+        sandbox: SandboxId,
+        /// What it has used.
+        usage: Usage,
+        /// When it was read.
         at: KernelTime,
     },
     /// Somebody interfered with the kernel side.

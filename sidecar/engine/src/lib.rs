@@ -46,6 +46,7 @@ mod pattern;
 mod policy;
 mod processes;
 mod reason;
+mod resources;
 mod sandbox;
 pub mod sequence;
 mod sockets;
@@ -67,6 +68,7 @@ pub use input::{
 pub use pattern::{ArgPattern, Pattern, PatternError, PatternFault};
 pub use policy::{AccessSet, EndpointRule, ExecRule, FileRule, Policy, Protocol};
 pub use reason::Reason;
+pub use resources::{Resource, ResourceProfile, Usage};
 pub use sandbox::SandboxState;
 pub use sockets::{SocketClass, SocketSet};
 pub use syscalls::{

@@ -1,7 +1,8 @@
 //! The daemon's state as JSON. Server and client share these shapes, so they cannot drift apart.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
+use picket_engine::{Resource, ResourceProfile};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -75,6 +76,12 @@ pub(crate) struct SandboxAnswer {
     pub(crate) cgroup: String,
     pub(crate) manifest: String,
     pub(crate) other_root: bool,
+    /// What it has used; what nobody counts is not there.
+    #[serde(default)]
+    pub(crate) resources: BTreeMap<String, u64>,
+    /// What some of that grew by in the last second.
+    #[serde(default)]
+    pub(crate) rates: BTreeMap<String, u64>,
     /// `None`: it is no container of Kubernetes.
     #[serde(default)]
     pub(crate) kubernetes: Option<WorkloadAnswer>,
@@ -134,6 +141,8 @@ impl From<&SandboxStatus> for SandboxAnswer {
             cgroup: text(&status.cgroup),
             manifest: text(&status.manifest),
             other_root: status.other_root,
+            resources: named(status, |profile, resource| profile.last()?.1.get(resource)),
+            rates: named(status, ResourceProfile::rate),
             kubernetes: status.workload.as_ref().map(WorkloadAnswer::from),
         }
     }
@@ -164,6 +173,18 @@ impl From<Reloaded> for ReloadAnswer {
         let Reloaded { added, removed, changed } = reloaded;
         Self { added, removed, changed }
     }
+}
+
+/// By the names of resources.
+fn named(
+    status: &SandboxStatus,
+    amount: impl Fn(&ResourceProfile, Resource) -> Option<u64>,
+) -> BTreeMap<String, u64> {
+    let profile = status.resources.unwrap_or_default();
+    let known = Resource::ALL
+        .iter()
+        .filter_map(|resource| Some((resource.as_str().to_owned(), amount(&profile, *resource)?)));
+    known.collect()
 }
 
 fn text(path: &Path) -> String {

@@ -58,7 +58,7 @@ pub(super) struct Subject {
     pub(super) capability: Option<Capability>,
 }
 
-/// `None` for what is no event: that time passes.
+/// `None` for what is no event: that time passes, and what is used.
 pub(super) fn subject(passed: &Passed) -> Option<Subject> {
     let about = |event, sandbox: &SandboxId, capability| {
         Some(Subject { event, sandbox: Some(*sandbox), capability })
@@ -83,7 +83,8 @@ pub(super) fn subject(passed: &Passed) -> Option<Subject> {
             },
             Input::Receipt { sandbox, .. } => about("receipt", sandbox, None),
             Input::Unregister { sandbox, .. } => about("unwatched", sandbox, None),
-            Input::Tick { .. } => None,
+            // Once a second and sandbox: `picket status` has it.
+            Input::Resources { .. } | Input::Tick { .. } => None,
         },
         Passed::Effect(effect) => match effect {
             Effect::Finding(finding) => {
@@ -165,9 +166,10 @@ fn of_input(input: &Input) -> Map<String, Value> {
         Input::Supervisor { notice: Notice::Exited { code }, at, .. } => {
             object(json!({ "time_ns": at.as_nanos(), "wait_status": code }))
         }
-        Input::Supervisor { at, .. } | Input::Tick { at } | Input::Unregister { at, .. } => {
-            at_time(*at)
-        }
+        Input::Supervisor { at, .. }
+        | Input::Resources { at, .. }
+        | Input::Tick { at }
+        | Input::Unregister { at, .. } => at_time(*at),
         Input::Receipt { incident, step, outcome, at, .. } => {
             object(json!({ "time_ns": at.as_nanos(), "incident": incident.to_string(),
                 "step": step.as_str(), "outcome": outcome.as_str() }))

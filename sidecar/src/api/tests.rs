@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use picket_engine::{Mode, SandboxId, Tampering};
+use picket_engine::{KernelTime, Mode, Resource, ResourceProfile, SandboxId, Tampering};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -33,6 +33,17 @@ const WEATHER: SandboxId = SandboxId { slot: 0, generation: 2 };
 /// Watched, and its mode may not be changed.
 const MAIL: SandboxId = SandboxId { slot: 1, generation: 0 };
 
+/// Read twice, a second apart.
+fn used() -> ResourceProfile {
+    let mut profile = ResourceProfile::default();
+    for seconds in [1, 2] {
+        let usage = [(Resource::CpuUser, 100 * seconds), (Resource::Memory, 4_096)];
+        let at = KernelTime::from_nanos(1_000_000_000 * seconds);
+        profile.update(&usage.into_iter().collect(), at);
+    }
+    profile
+}
+
 fn sandbox(sandbox: SandboxId, plugin: &str, mode: Mode) -> SandboxStatus {
     SandboxStatus {
         sandbox,
@@ -43,6 +54,7 @@ fn sandbox(sandbox: SandboxId, plugin: &str, mode: Mode) -> SandboxStatus {
         state: State::Running,
         findings: 0,
         other_root: false,
+        resources: (plugin == "weather").then(used),
         workload: None,
     }
 }

@@ -95,6 +95,8 @@ fn sentence(answer: &ModeAnswer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn sandbox(sandbox: &str, plugin: &str) -> SandboxAnswer {
@@ -107,6 +109,8 @@ mod tests {
             findings: 0,
             cgroup: text("/x"),
             manifest: text("/m.yaml"),
+            resources: BTreeMap::new(),
+            rates: BTreeMap::new(),
             other_root: false,
             kubernetes: None,
         }

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use picket_engine::SandboxId;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 
 use super::{Output, exit, narrate::Narrator, signals::Signals, words};
@@ -76,6 +77,7 @@ async fn serve(
         let bound = bound.map_err(|error| error.to_string())?;
         narrator.remark("metrics", &format!("metrics on http://{bound}/metrics"));
     }
+    raise_descriptors();
     let (handle, requests) = Handle::new();
     // Also before it, so that a second daemon finds the first. Who asks meanwhile waits for the answer.
     let socket = api::Socket { path: config.api.socket.clone(), group: config.api.group };
@@ -91,6 +93,15 @@ async fn serve(
     .await;
     api.end().await;
     outcome.map_err(|error| error.to_string())
+}
+
+/// What counts is held open, about a dozen files a sandbox: as many as this process may have at all.
+fn raise_descriptors() {
+    let limits = getrlimit(Resource::Nofile);
+    let most = Rlimit { current: limits.maximum, ..limits };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!(%error, "the limit of open files stays: less is counted of many sandboxes");
+    }
 }
 
 /// SIGHUP reads the configuration again; every other signal ends the daemon.

@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use hyper::Method;
+use picket_engine::Resource;
 
 use super::{exit, reach, words};
-use crate::api::{PassedOverAnswer, StatusAnswer};
+use crate::api::{PassedOverAnswer, SandboxAnswer, StatusAnswer};
+
+type Row = [String; 8];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -59,16 +62,18 @@ fn page(status: &StatusAnswer, socket: &str) -> String {
         true => "CGROUP OR CONTAINER",
         false => "CGROUP",
     };
-    let heads = ["PLUGIN", "SANDBOX", "MODE", "STATE", "FINDINGS", place].map(str::to_owned);
+    let heads = ["PLUGIN", "SANDBOX", "MODE", "STATE", "FINDINGS", "CPU", "MEMORY", place];
     let rows = status.sandboxes.iter().map(|one| {
         let findings = one.findings.to_string();
         let place = match &one.kubernetes {
             Some(names) => format!("{}/{}/{}", names.namespace, names.pod, names.container),
             None => one.cgroup.clone(),
         };
-        [&one.plugin, &one.sandbox, &one.mode, &one.state, &findings, &place].map(|cell| text(cell))
+        let (cpu, memory) = (share_of_a_cpu(one), memory(one));
+        [&one.plugin, &one.sandbox, &one.mode, &one.state, &findings, &cpu, &memory, &place]
+            .map(|cell| text(cell))
     });
-    let table: Vec<[String; 6]> = std::iter::once(heads).chain(rows).collect();
+    let table: Vec<Row> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
     for row in &table {
         page.push('\n');
         page.push_str(&aligned(row, &table));
@@ -82,6 +87,29 @@ fn page(status: &StatusAnswer, socket: &str) -> String {
         .expect("a String takes everything");
     }
     page
+}
+
+/// In the last second, 100 % of one CPU being all of it. A dash where nobody counts it, and before the second reading.
+fn share_of_a_cpu(one: &SandboxAnswer) -> String {
+    let times = [Resource::CpuUser, Resource::CpuSystem];
+    let micros: Option<u64> = times.iter().map(|time| one.rates.get(time.as_str())).sum();
+    micros.map_or_else(unknown, |micros| {
+        let tenths = micros.saturating_add(500) / 1_000;
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    })
+}
+
+fn memory(one: &SandboxAnswer) -> String {
+    let bytes = one.resources.get(Resource::Memory.as_str());
+    bytes.map_or_else(unknown, |bytes| match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{} MiB", bytes >> 20),
+        _ => format!("{}.{} GiB", bytes >> 30, ((bytes & 0x3fff_ffff) * 10) >> 30),
+    })
+}
+
+fn unknown() -> String {
+    "-".to_owned()
 }
 
 /// What there is to say about the containers that nobody judges; nothing where there is none.
@@ -114,7 +142,7 @@ fn not_judged(containers: &[PassedOverAnswer], listed: bool) -> String {
     lines
 }
 
-fn aligned(row: &[String; 6], table: &[[String; 6]]) -> String {
+fn aligned(row: &Row, table: &[Row]) -> String {
     let cells = row.iter().enumerate().map(|(column, cell)| {
         let cells = table.iter().filter_map(|row| row.get(column));
         let width = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -125,6 +153,8 @@ fn aligned(row: &[String; 6], table: &[[String; 6]]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::api::{BreachAnswer, SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
 
@@ -151,6 +181,8 @@ mod tests {
             cgroup: cgroup.to_owned(),
             manifest: "/etc/picket/m.yaml".to_owned(),
             other_root: cgroup.contains("bad"),
+            resources: BTreeMap::new(),
+            rates: BTreeMap::new(),
             kubernetes: None,
         }
     }
@@ -165,12 +197,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_sandbox_uses_is_shown_for_people_and_what_nobody_counts_is_a_dash() {
+        let with = |user, system, bytes| {
+            let mut one = sandbox("p", "0.0", 0, "/p");
+            one.rates = BTreeMap::from([
+                (Resource::CpuUser.as_str().to_owned(), user),
+                (Resource::CpuSystem.as_str().to_owned(), system),
+            ]);
+            one.resources = BTreeMap::from([(Resource::Memory.as_str().to_owned(), bytes)]);
+            (share_of_a_cpu(&one), memory(&one))
+        };
+        let shown = |cpu: &str, memory: &str| (cpu.to_owned(), memory.to_owned());
+        assert_eq!(with(0, 400, 4_096), shown("0.0%", "4 KiB"));
+        assert_eq!(with(1_990_000, 9_600, 300 << 20), shown("200.0%", "300 MiB"));
+        assert_eq!(with(30_000, 1_000, 3 << 29), shown("3.1%", "1.5 GiB"));
+        let nothing = sandbox("p", "0.0", 0, "/p");
+        assert_eq!((share_of_a_cpu(&nothing), memory(&nothing)), shown("-", "-"));
+    }
+
+    #[test]
     fn a_container_of_kubernetes_is_shown_by_its_names() {
         let mut container = sandbox("web", "0.0", 0, "/kubepods/pod1/2");
         let [namespace, workload, pod, name] = ["shop", "web", "web-0", "app"].map(str::to_owned);
         container.kubernetes = Some(WorkloadAnswer { namespace, workload, pod, container: name });
         let page = page(&status(None, vec![container]), "/run/picket/picket.sock");
-        assert!(page.contains("FINDINGS  CGROUP OR CONTAINER\n"), "{page}");
+        assert!(page.contains("FINDINGS  CPU  MEMORY  CGROUP OR CONTAINER\n"), "{page}");
         assert!(page.ends_with("  shop/web-0/app"), "{page}");
     }
 

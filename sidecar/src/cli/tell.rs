@@ -43,6 +43,7 @@ impl Teller {
             Input::Register { at, .. }
             | Input::Policy { at, .. }
             | Input::Loss { at, .. }
+            | Input::Resources { at, .. }
             | Input::Tampered { at, .. }
             | Input::Supervisor { at, .. }
             | Input::Receipt { at, .. }

@@ -35,7 +35,7 @@ impl<A: Audience> Daemon<'_, A> {
             tier: self.session.tier().tier,
             config: self.rules.config.path.clone(),
             refused: self.reloads.refused.clone(),
-            sandboxes: self.sandboxes.status(&self.rules),
+            sandboxes: self.sandboxes.status(&self.session, &self.rules),
             tampered: self.session.breaches(),
             unwatched: self.sandboxes.unwatched(),
             passed_over: self.sandboxes.containers.passed_over().cloned().collect(),
@@ -51,7 +51,7 @@ impl<A: Audience> Daemon<'_, A> {
         watched.mode = Some(mode);
         let text = format!("is judged in mode {} from now on", mode.as_str());
         self.audience.note(id, "mode", &text);
-        watched.status(&self.rules).ok_or_else(unknown)
+        watched.status(&self.session, &self.rules).ok_or_else(unknown)
     }
 
     /// Resolves every manifest again, off this thread.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use picket_engine::{Mode, SandboxId};
+use picket_engine::{Mode, ResourceProfile, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -96,6 +96,8 @@ pub struct SandboxStatus {
     pub findings: u64,
     /// A process in it sees another tree of files than the daemon, whose names the manifest's rules are looked up by.
     pub other_root: bool,
+    /// What it uses; `None` before it was read for the first time.
+    pub resources: Option<ResourceProfile>,
     /// What it is called, if it is a container of Kubernetes.
     pub workload: Option<Workload>,
 }

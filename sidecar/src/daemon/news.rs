@@ -89,8 +89,11 @@ impl<A: Audience> Daemon<'_, A> {
     }
 
     fn introduce(&mut self, id: SandboxId) {
-        let Some(status) =
-            self.sandboxes.watched.get(&id).and_then(|watched| watched.status(&self.rules))
+        let Some(status) = self
+            .sandboxes
+            .watched
+            .get(&id)
+            .and_then(|watched| watched.status(&self.session, &self.rules))
         else {
             return;
         };

@@ -201,7 +201,7 @@ impl<A: Audience> Daemon<'_, A> {
         so_far.changed = self.rejudge();
         let undecided = self.sandboxes.containers.undecided();
         let containers: Vec<_> = undecided.into_iter().chain(meant_no_more).collect();
-        let names = self.sandboxes.status(&self.rules).into_iter();
+        let names = self.sandboxes.status(&self.session, &self.rules).into_iter();
         self.names.send_replace(Arc::new(names.map(|one| (one.sandbox, one.plugin)).collect()));
         self.reloads.refused = None;
         self.metrics.reloaded(ReloadOutcome::Applied);

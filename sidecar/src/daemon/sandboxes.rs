@@ -292,8 +292,8 @@ impl Sandboxes {
         false
     }
 
-    pub(super) fn status(&self, rules: &Rules) -> Vec<SandboxStatus> {
-        self.watched.values().filter_map(|watched| watched.status(rules)).collect()
+    pub(super) fn status(&self, session: &Session, rules: &Rules) -> Vec<SandboxStatus> {
+        self.watched.values().filter_map(|watched| watched.status(session, rules)).collect()
     }
 
     pub(super) fn unwatched(&self) -> Vec<Unwatched> {
@@ -319,7 +319,7 @@ impl Watched {
     }
 
     /// What there is to say about it.
-    pub(super) fn status(&self, rules: &Rules) -> Option<SandboxStatus> {
+    pub(super) fn status(&self, session: &Session, rules: &Rules) -> Option<SandboxStatus> {
         let rule = rules.rule(self.rule)?;
         Some(SandboxStatus {
             sandbox: self.joined.id(),
@@ -330,6 +330,7 @@ impl Watched {
             state: self.state,
             findings: self.findings,
             other_root: self.other_root,
+            resources: session.resources(self.joined.id()),
             workload: self.workload.clone(),
         })
     }

@@ -10,6 +10,7 @@ mod counts;
 mod render;
 mod series;
 mod typed;
+mod usage;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

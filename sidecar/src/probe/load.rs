@@ -19,7 +19,7 @@ use super::{
     rings::Rings,
     slots::{SlotError, Slots},
     tier::{Tier, TierReport},
-    tracefs,
+    tracefs, traffic,
     uring::{self, RING_HOOKS},
 };
 
@@ -52,7 +52,7 @@ const CALL_EXITS: [&str; 6] = [
 ];
 
 /// Socket hooks, attached to each sandbox's cgroup.
-const SOCKET_HOOKS: [(&str, SocketHook); 7] = [
+const SOCKET_HOOKS: [(&str, SocketHook); 9] = [
     ("connect4", SocketHook::Connect4),
     ("connect6", SocketHook::Connect6),
     ("sendmsg4", SocketHook::Sendmsg4),
@@ -60,6 +60,8 @@ const SOCKET_HOOKS: [(&str, SocketHook); 7] = [
     ("bind4", SocketHook::Bind4),
     ("bind6", SocketHook::Bind6),
     ("sock_create", SocketHook::Created),
+    ("packet_ingress", SocketHook::Ingress),
+    ("packet_egress", SocketHook::Egress),
 ];
 
 /// Cgroups of all sandboxes together, at least.
@@ -197,6 +199,7 @@ impl Probe {
             .map_max_entries("SEEN_SYSCALLS", settings.max_sandboxes)
             .map_max_entries("NET_RULES", settings.max_sandboxes * RULE_BANKS)
             .map_max_entries("COUNTS", settings.max_sandboxes)
+            .map_max_entries(traffic::MAP, settings.max_sandboxes)
             .load(&object)
             .map_err(not_loaded)?;
         let rings = Rings::take(&mut ebpf, settings.max_sandboxes)?;
@@ -420,6 +423,7 @@ fn load_socket_hook(ebpf: &mut Ebpf, name: &'static str) -> Result<(), LoadError
     let loaded = match ebpf.program_mut(name) {
         Some(Program::CgroupSockAddr(program)) => program.load(),
         Some(Program::CgroupSock(program)) => program.load(),
+        Some(Program::CgroupSkb(program)) => program.load(),
         _ => return Err(LoadError::Missing { what: name }),
     };
     loaded.map_err(|error| refused(name, &error))
@@ -429,6 +433,7 @@ fn socket_hook<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a ProgramFd, 
     let descriptor = match ebpf.program(name) {
         Some(Program::CgroupSockAddr(program)) => program.fd(),
         Some(Program::CgroupSock(program)) => program.fd(),
+        Some(Program::CgroupSkb(program)) => program.fd(),
         _ => return Err(LoadError::Missing { what: name }),
     };
     descriptor.map_err(|error| refused(name, &error))

@@ -11,11 +11,11 @@ use aya::{
     Ebpf,
     maps::{MapData, MapError, PerCpuArray},
 };
-use picket_abi::{Counts, HOOKS, Lost, SlotCounts, hook};
+use picket_abi::{Counts, HOOKS, Lost, SlotCounts, Traffic, hook};
 use picket_engine::SandboxId;
 use zerocopy::FromBytes;
 
-use super::{load::LoadError, slots::map};
+use super::{load::LoadError, slots::map, traffic::Packets};
 
 /// One hook's counters, summed over CPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub struct Losses {
     counts: PerCpuArray<MapData, CountsBytes>,
     bases: Mutex<BTreeMap<u32, [Counts; N_HOOKS]>>,
     lost: PerCpuArray<MapData, u64>,
+    packets: Packets,
     /// Programs that the kernel skips when nested: classic tracepoints.
     skipped: Mutex<Vec<OwnedFd>>,
 }
@@ -69,6 +70,7 @@ impl Losses {
             counts: map(ebpf, "COUNTS")?,
             bases: Mutex::new(BTreeMap::new()),
             lost: map(ebpf, "LOST")?,
+            packets: Packets::take(ebpf)?,
             skipped: Mutex::new(Vec::new()),
         })
     }
@@ -87,7 +89,7 @@ impl Losses {
             .all_of_slot(slot)?
             .map(|now| Counts { fired: now.fired.min(outcomes(&now)), ..now });
         self.bases().insert(slot, base);
-        Ok(())
+        self.packets.begin(slot)
     }
 
     /// Counters of every hook for one sandbox, since its slot was taken.
@@ -103,6 +105,14 @@ impl Losses {
                 HookCounts { hook, counts }
             })
             .collect())
+    }
+
+    /// What the sandbox in this slot has received and sent.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn traffic(&self, slot: u32) -> Result<Traffic, MapError> {
+        self.packets.of_slot(slot)
     }
 
     /// Counters of a hook for everybody who was ever in this slot, summed over CPUs. These are what must balance.

@@ -17,6 +17,7 @@ mod rings;
 mod slots;
 mod tier;
 mod tracefs;
+mod traffic;
 mod uring;
 
 pub use links::{Detached, Links, NetworkGuard};

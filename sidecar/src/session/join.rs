@@ -201,7 +201,9 @@ impl Session {
         let controls = cgroup.containment();
         let found = Found { processes, setup_until: looked.saturating_add(setup) };
         self.watch.join(id, policy.clone(), found, controls.clone());
-        let (cgroup, policy) = (cgroup.id(), policy.clone());
+        let (policy, number) = (policy.clone(), cgroup.id());
+        self.sampler.add_foreign(id, cgroup);
+        let cgroup = number;
         Joined { id, cgroup, policy, controls, network, other_root }
     }
 
@@ -252,6 +254,7 @@ impl Session {
 
     /// Stops watching a sandbox. Its cgroup and what is in it, frozen or not, stays as it is.
     pub fn leave(&mut self, joined: Joined) {
+        self.sampler.remove(joined.id);
         self.watch.unregister(joined.id);
         self.probe.release_network(joined.network);
     }

@@ -6,6 +6,7 @@
 mod join;
 pub(crate) mod patrol;
 mod plugin;
+mod sampler;
 
 use std::{
     fs::File,
@@ -16,8 +17,9 @@ use std::{
 
 pub use join::{Expected, JoinError, Joined};
 use patrol::{Beat, Patrol};
-use picket_engine::SandboxId;
+use picket_engine::{ResourceProfile, SandboxId};
 pub use plugin::{Launch, Plugin, PluginError};
+use sampler::Sampler;
 use tokio::sync::mpsc::Receiver;
 
 use crate::{
@@ -76,6 +78,7 @@ pub struct Session {
     program: PathBuf,
     // Before the loop, which answers it.
     patrol: Patrol,
+    sampler: Sampler,
     // Before the probe: the loop must have stopped when the programs are detached.
     watch: Watch,
     probe: Probe,
@@ -124,8 +127,16 @@ impl Session {
             acts: proof.hooks.clone(),
         })
         .map_err(|source| SessionError::System { step: "starting the patrol", source })?;
+        let losses = Arc::clone(probe.losses());
+        let sampler =
+            Sampler::start(watch.readings(), losses).map_err(|source| SessionError::System {
+                step: "starting the thread that reads what sandboxes use",
+                source,
+            })?;
         let program = options.program;
-        Ok((Self { root, metrics, outlets, proof, swept, program, patrol, watch, probe }, reports))
+        let session =
+            Self { root, metrics, outlets, proof, swept, program, patrol, sampler, watch, probe };
+        Ok((session, reports))
     }
 
     /// What this kernel lets Picket see.
@@ -199,6 +210,12 @@ impl Session {
     #[must_use]
     pub fn root(&self) -> &CgroupRoot {
         &self.root
+    }
+
+    /// What a sandbox uses; `None` before it was read for the first time.
+    #[must_use]
+    pub fn resources(&self, sandbox: SandboxId) -> Option<ResourceProfile> {
+        self.sampler.profile(sandbox)
     }
 
     /// The loop that judges.

@@ -186,6 +186,7 @@ impl Session {
         });
         match (started, registered) {
             (Ok(running), Some(id)) => {
+                self.sampler.add(id, running.sandbox().meter());
                 let name = manifest.plugin_name().to_owned();
                 let program = launch.program;
                 Ok(Plugin { id, name, running, policy, program, names, network })
@@ -238,6 +239,8 @@ impl Session {
     /// Something of it could not be removed; the next Picket sweeps it.
     pub fn end(&mut self, plugin: Plugin) -> Result<(), PluginError> {
         let Plugin { id, running, network, .. } = plugin;
+        // While its counters are there.
+        self.sampler.remove(id);
         running.end();
         self.watch.unregister(id);
         self.probe.release_network(network);

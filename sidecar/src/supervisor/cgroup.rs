@@ -14,6 +14,10 @@ use super::mounts::{self, Mount};
 /// Directory below the cgroup2 mount that holds every sandbox of every Picket on the host.
 pub const HOME: &str = "picket";
 
+/// Controllers that count what sandboxes use. Not the CPU's: a group is scheduled as one against its neighbours, and CPU
+/// time is counted without it.
+const COUNTED: [&str; 3] = ["memory", "io", "pids"];
+
 /// Cgroups in which a process is looked for before it counts as being in none.
 const LOOKED_AT: usize = 65_536;
 
@@ -129,6 +133,15 @@ impl CgroupRoot {
         }
     }
 
+    /// A cgroup that is no sandbox, to move a process to: this process's own. Not [`CgroupRoot::home`], in which no process
+    /// may be once the controllers count below it; that is what is left where this process's own is not mounted.
+    pub fn outside(&self) -> PathBuf {
+        match self.own() {
+            Ok(Some(own)) => self.mount.join(own.strip_prefix("/").unwrap_or(&own)),
+            _ => self.home(),
+        }
+    }
+
     /// The cgroup whose list of processes has this one.
     fn holding(&self, process: u32) -> Option<PathBuf> {
         let mut left = LOOKED_AT;
@@ -149,7 +162,24 @@ impl CgroupRoot {
             Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
                 Err(CgroupError::NoHome { path, source })
             }
-            _ => Ok(()),
+            _ => {
+                path.parent().into_iter().chain([path.as_path()]).for_each(count_below);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Has the kernel count in what is made in this directory, as far as that is to be had: where a controller is not, or
+/// may not be switched on because processes are in the directory, what it counts stays unknown.
+fn count_below(directory: &Path) {
+    let words = |file| fs::read_to_string(directory.join(file)).unwrap_or_default();
+    let (available, on) = (words("cgroup.controllers"), words("cgroup.subtree_control"));
+    let is_in = |words: &str, name: &str| words.split_whitespace().any(|word| word == name);
+    for name in COUNTED.into_iter().filter(|name| is_in(&available, name) && !is_in(&on, name)) {
+        let file = directory.join("cgroup.subtree_control");
+        if let Err(error) = fs::write(&file, format!("+{name}")) {
+            tracing::debug!(%error, file = %file.display(), "what {name} counts is not known of sandboxes");
         }
     }
 }

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::controls::{Containment, Controls};
+use super::legacy::Hierarchies;
+use super::meter::Meter;
 
 /// Levels of cgroups below one that are looked at. The kernel's own default limit is unbounded; container managers
 /// nest three or four.
@@ -48,6 +50,20 @@ impl ForeignCgroup {
     pub fn containment(&self) -> Containment {
         // No guard of Picket's stands beside somebody else's sandbox.
         Containment::new(Arc::clone(&self.controls), None)
+    }
+
+    /// What counts what is used in it: also in hierarchies of their own, where its processes share a cgroup with nobody.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        let legacy = Hierarchies::find().map(|hierarchies| {
+            let processes = || self.processes().unwrap_or_default();
+            (!hierarchies.are_none()).then(|| hierarchies.of_all(&processes()))
+        });
+        let legacy = legacy.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the cgroup v1 hierarchies cannot be read");
+            None
+        });
+        Meter::open(&by_descriptor(&self.directory), legacy.as_ref())
     }
 
     /// Ids of the cgroups below it.

@@ -43,6 +43,8 @@ pub(super) struct Mount {
     /// Where it is mounted.
     pub(super) point: PathBuf,
     pub(super) file_system: String,
+    /// Options of the file system; of a cgroup v1 hierarchy, its controllers among them.
+    pub(super) options: Vec<String>,
     /// Whether this mount refuses writes, or its file system does.
     pub(super) read_only: bool,
 }
@@ -51,6 +53,11 @@ impl Mount {
     /// Whether this mount shows cgroups of the unified tree.
     pub(super) fn is_cgroup2(&self) -> bool {
         self.file_system == CGROUP2
+    }
+
+    /// Whether this mount shows a cgroup v1 hierarchy.
+    pub(super) fn is_cgroup1(&self) -> bool {
+        self.file_system == "cgroup"
     }
 
     /// Whether this mount shows all of `/proc`.
@@ -83,7 +90,9 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let _source = rest.next()?;
     let super_options = rest.next()?;
     let read_only = is_read_only(options) || is_read_only(super_options);
-    Some(Mount { id, parent, root, point, file_system, read_only })
+    let options = super_options.split(|&byte| byte == b',');
+    let options = options.map(|option| String::from_utf8_lossy(option).into_owned()).collect();
+    Some(Mount { id, parent, root, point, file_system, options, read_only })
 }
 
 fn number(field: &[u8]) -> Option<u32> {

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use super::cgroup::{self, CgroupError, CgroupRoot};
 use super::controls::{Containment, Controls, SandboxState};
+use super::legacy::LegacyCgroups;
+use super::meter::Meter;
 use super::pulse::Pulse;
 use super::{sweep, sys};
 
@@ -69,6 +71,7 @@ pub struct Sandbox {
     lock: File,
     controls: Arc<Controls>,
     pulse: Arc<Pulse>,
+    legacy: LegacyCgroups,
     removed: bool,
 }
 
@@ -109,6 +112,7 @@ impl Sandbox {
             lock,
             controls,
             pulse: Arc::new(pulse),
+            legacy: LegacyCgroups::create(name),
             removed: false,
         };
         sandbox.freeze()?;
@@ -154,6 +158,16 @@ impl Sandbox {
     /// The means to contain it, for the watch loop. They outlive the sandbox harmlessly.
     pub fn containment(&self) -> Containment {
         Containment::new(Arc::clone(&self.controls), Some(Arc::clone(&self.pulse)))
+    }
+
+    /// What counts what is used in it. To be opened once its first process is in it.
+    pub fn meter(&self) -> Meter {
+        Meter::open(&self.path, Some(self.legacy.places()))
+    }
+
+    /// Puts its first process where controllers count that have hierarchies of their own.
+    pub(super) fn enrol(&mut self, process: u32) {
+        self.legacy.enrol(process);
     }
 
     /// Waits until the kernel confirms a state; `None` when the deadline came first.

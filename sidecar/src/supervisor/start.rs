@@ -260,7 +260,9 @@ pub fn start_gated<E: fmt::Debug + fmt::Display>(
     prepare: impl FnOnce(&FrozenInfo) -> Result<Ready, E>,
 ) -> Result<Running, StartError<E>> {
     let child = launch::launch(sandbox, spec)?;
-    let inspected = gate::inspect(child, spec)?;
+    let mut inspected = gate::inspect(child, spec)?;
+    // Before anybody watches: no move of a task of the sandbox is news then.
+    inspected.instance.sandbox.enrol(inspected.info.pid);
     let asked = Instant::now();
     let ready = prepare(inspected.info()).map_err(StartError::Prepare)?;
     let admitted = inspected.admit(ready, asked.elapsed(), spec.deadlines.prepare)?;

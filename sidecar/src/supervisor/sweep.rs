@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::cgroup::CgroupRoot;
 use super::controls::Controls;
+use super::legacy;
 use super::sandbox::{is_sandbox_name, lock};
 
 /// How long the processes of one abandoned sandbox may take to die.
@@ -37,6 +38,7 @@ pub fn sweep_stale(root: &CgroupRoot) -> io::Result<Sweep> {
         }
     }
     sweep.removed.sort();
+    legacy::sweep(|name| root.home().join(name).exists());
     Ok(sweep)
 }
 

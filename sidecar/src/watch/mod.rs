@@ -12,6 +12,7 @@ mod bell;
 mod count;
 mod line;
 mod priority;
+mod readings;
 mod tap;
 mod turn;
 mod wakeups;
@@ -30,6 +31,7 @@ use picket_engine::{
     Arrival, Closure, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
 };
 pub(crate) use priority::real_time;
+pub use readings::Readings;
 pub use tap::{Passed, Tap};
 #[cfg(test)]
 pub(crate) use tap::{Source, open as open_tap};
@@ -158,6 +160,7 @@ pub struct Watch {
     bell: Arc<Bell>,
     metrics: Arc<Metrics>,
     turned: Arc<AtomicU64>,
+    readings: Readings,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -176,6 +179,7 @@ impl Watch {
         let (outbox, receiver) = reports::channel(REPORTS);
         let bell = Arc::new(Bell::new()?);
         let turned = Arc::new(AtomicU64::new(crate::clock::now().as_nanos()));
+        let readings = Readings::default();
         let parts = turn::Parts {
             rings,
             slots,
@@ -185,11 +189,12 @@ impl Watch {
             outbox,
             bell: Arc::clone(&bell),
             turned: Arc::clone(&turned),
+            readings: readings.clone(),
         };
         let thread = thread::Builder::new()
             .name("picket-watch".to_owned())
             .spawn(move || turn::run(parts))?;
-        Ok((Self { commands, bell, metrics, turned, thread: Some(thread) }, receiver))
+        Ok((Self { commands, bell, metrics, turned, readings, thread: Some(thread) }, receiver))
     }
 
     /// Listens to everything that passes the engine from now on, through a queue of this many. Sandboxes registered
@@ -242,6 +247,12 @@ impl Watch {
     #[must_use]
     pub fn turned(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.turned)
+    }
+
+    /// Where the loop takes from what sandboxes have used, once a second.
+    #[must_use]
+    pub fn readings(&self) -> Readings {
+        self.readings.clone()
     }
 
     /// Says who a sandbox is, for its metrics. To be called before it is registered.

@@ -29,6 +29,7 @@ use super::{
     bell::Bell,
     count::{Ledger, Sources},
     priority,
+    readings::Readings,
     tap::Source,
     wakeups::{HOLD, Wakeups},
 };
@@ -59,6 +60,7 @@ pub(super) struct Parts {
     pub(super) outbox: reports::Sender<Report>,
     pub(super) bell: Arc<Bell>,
     pub(super) turned: Arc<AtomicU64>,
+    pub(super) readings: Readings,
 }
 
 /// Runs until told to stop.
@@ -302,7 +304,19 @@ impl Loop {
         }
         if COUNT <= at.duration_since(self.last_count) {
             self.last_count = at;
+            self.take_readings();
             self.count_losses(at, None);
+        }
+    }
+
+    /// Tells engine and metrics what sandboxes have used.
+    fn take_readings(&mut self) {
+        for (sandbox, (usage, at)) in self.parts.readings.take() {
+            // One that is on its way in is read again when it is there.
+            if self.judged.contains_key(&sandbox) {
+                self.ledger.series(sandbox).used(&usage);
+                self.handle(Input::Resources { sandbox, usage, at });
+            }
         }
     }
 

@@ -91,6 +91,7 @@ impl Observer {
             Input::Receipt { at, .. }
             | Input::Policy { at, .. }
             | Input::Supervisor { at, .. }
+            | Input::Resources { at, .. }
             | Input::Tick { at } => self.now = self.now.max(*at),
         }
     }

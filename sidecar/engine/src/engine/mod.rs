@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::sandbox::Sandbox;
-use crate::{Effect, Input, SandboxId, SandboxState};
+use crate::{Effect, Input, ResourceProfile, SandboxId, SandboxState};
 
 /// How the engine itself behaves, the same for all sandboxes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ impl Engine {
             Input::Loss { sandbox, lost, at } => {
                 self.with(sandbox, |it| it.lost(lost, at, &settings, effects));
             }
+            Input::Resources { sandbox, usage, at } => {
+                self.with(sandbox, |it| it.used(&usage, at));
+            }
             Input::Tampered { sandbox: Some(sandbox), tampering, at } => {
                 self.with(sandbox, |it| it.tampered(tampering, at, &settings, effects));
             }
@@ -99,6 +102,11 @@ impl Engine {
     /// Where a sandbox is in its life. `None` when it is not registered.
     pub fn state(&self, sandbox: SandboxId) -> Option<SandboxState> {
         self.sandboxes.get(&sandbox).map(Sandbox::state)
+    }
+
+    /// What a sandbox uses. `None` when it is not registered.
+    pub fn resources(&self, sandbox: SandboxId) -> Option<&ResourceProfile> {
+        self.sandboxes.get(&sandbox).map(Sandbox::resources)
     }
 
     /// All registered sandboxes in order.

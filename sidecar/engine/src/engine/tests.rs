@@ -239,6 +239,10 @@ fn any_input(n_sandboxes: u32) -> impl Strategy<Value = Input> {
             }),
         1 => (id(), 0_u64..3, at())
             .prop_map(|(sandbox, lost, at)| Input::Loss { sandbox, lost, at }),
+        1 => (id(), prop::collection::btree_map(prop::sample::select(Resource::ALL), 0_u64..9, 0..4), at())
+            .prop_map(|(sandbox, usage, at)| {
+                Input::Resources { sandbox, usage: usage.into_iter().collect(), at }
+            }),
         1 => (id(), prop::sample::select(Vec::from(notices)), at())
             .prop_map(|(sandbox, notice, at)| Input::Supervisor { sandbox, notice, at }),
         3 => at().prop_map(tick),
@@ -279,6 +283,7 @@ const fn named(input: &Input) -> Option<SandboxId> {
         | Input::Policy { sandbox, .. }
         | Input::Event { sandbox, .. }
         | Input::Loss { sandbox, .. }
+        | Input::Resources { sandbox, .. }
         | Input::Supervisor { sandbox, .. }
         | Input::Receipt { sandbox, .. }
         | Input::Unregister { sandbox, .. } => Some(*sandbox),
@@ -376,4 +381,22 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_a_sandbox_uses_is_kept_for_it_alone_and_says_nothing_by_itself() {
+    let mut engine = Engine::new(Settings::STANDARD);
+    let other = SandboxId { slot: SANDBOX.slot + 1, generation: 1 };
+    let mut effects = Vec::new();
+    for sandbox in [SANDBOX, other] {
+        let (policy, arrival) = (declared(), Arrival::Gated);
+        engine.handle(Input::Register { sandbox, policy, arrival, at: ms(0) }, &mut effects);
+    }
+    for (at, user) in [(1_000, 5), (2_000, 25)] {
+        let usage = Usage::from_iter([(Resource::CpuUser, user)]);
+        engine.handle(Input::Resources { sandbox: SANDBOX, usage, at: ms(at) }, &mut effects);
+    }
+    assert_eq!(effects, []);
+    assert_eq!(engine.resources(SANDBOX).unwrap().rate(Resource::CpuUser), Some(20));
+    assert_eq!(engine.resources(other).unwrap().last(), None);
 }

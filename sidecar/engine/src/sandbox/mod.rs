@@ -10,7 +10,8 @@ use crate::lanes::{self, Context, Offence};
 use crate::processes::Processes;
 use crate::{
     Arrival, Capability, Closure, Deed, Departure, Effect, Fact, IncidentId, KernelTime, Narrowing,
-    Notice, Order, Outcome, Policy, Process, Reason, Rung, SandboxId, Settings, Step, Tampering,
+    Notice, Order, Outcome, Policy, Process, Reason, ResourceProfile, Rung, SandboxId, Settings,
+    Step, Tampering, Usage,
 };
 use respond::Source;
 
@@ -51,6 +52,7 @@ pub(crate) struct Sandbox {
     now: KernelTime,
     next_expiry: Option<KernelTime>,
     processes: Processes,
+    resources: ResourceProfile,
     incident: Option<Incident>,
     incidents: u32,
 }
@@ -77,6 +79,7 @@ impl Sandbox {
             now: at,
             next_expiry,
             processes,
+            resources: ResourceProfile::default(),
             incident: None,
             incidents: 0,
         }
@@ -178,6 +181,15 @@ impl Sandbox {
         self.processes.forget();
         let offence = Offence::new(Capability::Telemetry, Reason::EventsLost);
         self.offend(offence, Source::outside(at), Deed::Lost(lost), settings, effects);
+    }
+
+    pub(crate) fn used(&mut self, usage: &Usage, at: KernelTime) {
+        self.advance(at);
+        self.resources.update(usage, at);
+    }
+
+    pub(crate) const fn resources(&self) -> &ResourceProfile {
+        &self.resources
     }
 
     pub(crate) fn tampered(

@@ -14,13 +14,16 @@ use std::{
 
 use picket_engine::SandboxId;
 
-use super::counts::{FINDINGS, Hooks, OF_HOOKS, OF_RELEASE, Release};
+use super::{
+    counts::{FINDINGS, Hooks, OF_HOOKS, OF_RELEASE, Release},
+    usage::{OF_USAGE, Used},
+};
 use crate::export::{OperatorWord, Subject};
 
 /// Kept for those that share: all that can ever be counted there has its place.
 pub(super) const RESERVED: usize = OF_RELEASE + FINDINGS + OF_HOOKS;
-/// A sandbox's hooks, and the line that says who it is.
-pub(super) const OF_SANDBOX: usize = OF_HOOKS + 1;
+/// A sandbox's hooks, what it uses, and the line that says who it is.
+pub(super) const OF_SANDBOX: usize = OF_HOOKS + OF_USAGE + 1;
 
 /// Which release of which plugin: name, version, digest.
 pub(super) type Key = [OperatorWord; 3];
@@ -83,7 +86,7 @@ impl Owner {
 pub(super) struct Seated {
     sandbox: SandboxId,
     pub(super) subject: Arc<Subject>,
-    pub(super) hooks: Arc<Hooks>,
+    pub(super) counted: Arc<OfSandbox>,
     /// Whoever counted is gone.
     ended: Arc<AtomicBool>,
 }
@@ -94,18 +97,26 @@ pub(super) struct Place {
     pub(super) release: Arc<Release>,
     /// Whether `release` is its plugin's own.
     pub(super) own_release: bool,
-    pub(super) hooks: Arc<Hooks>,
+    pub(super) counted: Arc<OfSandbox>,
     pub(super) users: Arc<Users>,
     pub(super) ended: Arc<AtomicBool>,
     /// It has no series of its own for its hooks.
     pub(super) folded: bool,
 }
 
+/// What is counted of one sandbox, or of all that share.
+#[derive(Debug, Default)]
+pub(super) struct OfSandbox {
+    pub(super) hooks: Hooks,
+    /// Nothing is ever put here for those that share.
+    pub(super) used: Used,
+}
+
 /// What all others share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) release: Arc<Release>,
-    pub(super) hooks: Arc<Hooks>,
+    pub(super) counted: Arc<OfSandbox>,
     /// Somebody shares, or did.
     pub(super) used: AtomicBool,
     /// Sandboxes that share now.
@@ -116,7 +127,7 @@ pub(super) struct Shared {
 impl Shared {
     /// Before somebody shares there is nothing to show.
     pub(super) fn is_there(&self) -> bool {
-        self.used.load(Relaxed) || self.release.is_used() || self.hooks.is_used()
+        self.used.load(Relaxed) || self.release.is_used() || self.counted.hooks.is_used()
     }
 }
 
@@ -151,11 +162,11 @@ impl Table {
         if !own_release || folded {
             self.shared.used.store(true, Relaxed);
         }
-        let (hooks, ended) = seat.unwrap_or_else(|| {
+        let (counted, ended) = seat.unwrap_or_else(|| {
             self.shared.sandboxes.fetch_add(1, Relaxed);
-            (Arc::clone(&self.shared.hooks), Arc::default())
+            (Arc::clone(&self.shared.counted), Arc::default())
         });
-        Place { release, own_release, hooks, users, ended, folded }
+        Place { release, own_release, counted, users, ended, folded }
     }
 
     /// The series of a release for one more user, if there is room.
@@ -180,16 +191,16 @@ impl Table {
         &mut self,
         sandbox: SandboxId,
         subject: &Arc<Subject>,
-    ) -> Option<(Arc<Hooks>, Arc<AtomicBool>)> {
+    ) -> Option<(Arc<OfSandbox>, Arc<AtomicBool>)> {
         let former = self.seated.remove(&sandbox.slot);
         if former.is_none() && !self.make_room(OF_SANDBOX) {
             return None;
         }
         let former = former.filter(|former| former.sandbox == sandbox);
-        let hooks = former.map(|former| former.hooks).unwrap_or_default();
+        let counted = former.map(|former| former.counted).unwrap_or_default();
         let (subject, ended) = (Arc::clone(subject), Arc::<AtomicBool>::default());
-        let place = (Arc::clone(&hooks), Arc::clone(&ended));
-        self.seated.insert(sandbox.slot, Seated { sandbox, subject, hooks, ended });
+        let place = (Arc::clone(&counted), Arc::clone(&ended));
+        self.seated.insert(sandbox.slot, Seated { sandbox, subject, counted, ended });
         Some(place)
     }
 
@@ -244,7 +255,9 @@ impl Table {
         let shared = &self.shared;
         let n_shared = OF_RELEASE + OF_HOOKS + shared.release.n_findings.load(Relaxed);
         let n_shared = if shared.is_there() { n_shared } else { 0 };
-        self.room.taken.load(Relaxed) + n_shared
+        // Each sandbox has room for all that may be known of what it uses.
+        let n_unknown: usize = self.seated.values().map(|s| s.counted.used.n_unknown()).sum();
+        self.room.taken.load(Relaxed) + n_shared - n_unknown
     }
 
     /// Releases and sandboxes that share because there is no room.

@@ -18,6 +18,7 @@ use super::{
     counts::{FATES, Hooks, OUTCOMES, Release},
     series::Sandboxes,
     typed::{Family, Value, description},
+    usage,
 };
 use crate::export::registry::{Counter, Gauge, metric};
 
@@ -28,7 +29,7 @@ const OTHER: &str = "_other";
 pub(super) struct Collected {
     sandboxes: Sandboxes,
     limit: usize,
-    descriptions: [Desc; 12],
+    descriptions: Vec<Desc>,
 }
 
 impl Collected {
@@ -47,6 +48,8 @@ impl Collected {
             description(&metric::METRIC_SERIES_LIMIT),
             description(&metric::METRIC_SERIES_FOLDED),
         ];
+        let mut descriptions = Vec::from(descriptions);
+        descriptions.extend(usage::Families::descriptions());
         Self { sandboxes, limit, descriptions }
     }
 }
@@ -61,12 +64,15 @@ impl Collector for Collected {
         table.tidy();
         let mut releases = Releases::new();
         let mut slots = Slots::new();
+        let mut usage = usage::Families::new();
         for ([plugin, version, digest], owner) in &table.releases {
             releases.add([plugin.into(), version.into(), digest.into()], &owner.release);
         }
         for (slot, seated) in &table.seated {
             let subject = &seated.subject;
-            slots.add([(&subject.plugin).into(), (*slot).into()], &seated.hooks);
+            let who = [(&subject.plugin).into(), (*slot).into()];
+            slots.add(who, &seated.counted.hooks);
+            usage.add(who, &seated.counted.used);
             let place = subject.place.as_ref();
             let of_place = [
                 place.map_or(Value::Closed(""), |place| (&place.namespace).into()),
@@ -82,10 +88,11 @@ impl Collector for Collected {
         let shared = &table.shared;
         if shared.is_there() {
             releases.add([OTHER.into(); 3], &shared.release);
-            slots.add([OTHER.into(); 2], &shared.hooks);
+            slots.add([OTHER.into(); 2], &shared.counted.hooks);
         }
         let mut families = releases.done();
         families.extend(slots.done());
+        families.extend(usage.done());
         families.extend(of_budget(&table, self.limit));
         families
     }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use picket_abi::{Counts, hook};
-use picket_engine::{Fact, FindingLabels, Mode, Outcome, SandboxId, Step};
+use picket_engine::{Fact, FindingLabels, Mode, Outcome, SandboxId, Step, Usage};
 
 use super::{
     budget::{Place, Room, Shared, Table},
@@ -52,7 +52,7 @@ impl Sandboxes {
         self.series(Place {
             release: Arc::clone(&self.shared.release),
             own_release: false,
-            hooks: Arc::clone(&self.shared.hooks),
+            counted: Arc::clone(&self.shared.counted),
             users: Arc::default(),
             ended: Arc::default(),
             folded: false,
@@ -144,6 +144,13 @@ impl SandboxSeries {
         self.place.release.step(step, outcome);
     }
 
+    /// What it has used so far.
+    pub fn used(&self, usage: &Usage) {
+        if !Arc::ptr_eq(&self.place.counted, &self.shared.counted) {
+            self.place.counted.used.set(usage);
+        }
+    }
+
     /// What was counted of a hook, by its number, since the sandbox began. Told less than before, it keeps what it has.
     pub fn tell(&mut self, hook: u16, counts: &Counts, records: Records) {
         let Counts { fired, filtered, aggregated, submitted, dropped, error } = *counts;
@@ -153,7 +160,7 @@ impl SandboxSeries {
         let hook = usize::from(hook);
         let Some(told) = self.told.get_mut(hook) else { return };
         let new = (take(&mut told.0, now.0), take(&mut told.1, now.1));
-        self.place.hooks.add(hook, &new);
+        self.place.counted.hooks.add(hook, &new);
     }
 }
 

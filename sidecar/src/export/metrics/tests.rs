@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use picket_engine::SandboxId;
+use picket_engine::{Resource, SandboxId};
 
 use super::{Metrics, SeriesBudget};
 use crate::export::{
@@ -94,6 +94,7 @@ fn a_scrape_has_what_is_registered_with_its_type_help_and_labels_and_nothing_els
     alerts.up(&OperatorWord::new("oncall"), true);
     let series = metrics.sandbox(sandbox(0), &subject("p", "1"));
     series.finding(super::series::tests::FINDING);
+    series.used(&Resource::ALL.iter().map(|resource| (*resource, 1)).collect());
     metrics.lost(&[("ring_full", 0)]);
     metrics.canary_missed("connect4", 0);
     metrics.attached(&["exec"]);

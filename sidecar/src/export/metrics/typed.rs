@@ -218,12 +218,22 @@ impl<K: Plain, const N: usize> Family<K, N> {
 
     #[expect(clippy::cast_precision_loss, reason = "samples are floats, exact to 2^53")]
     pub(super) fn add(&mut self, values: [Value<'_>; N], value: u64) {
+        self.sample(values, value as f64);
+    }
+
+    fn sample(&mut self, values: [Value<'_>; N], value: f64) {
         let mut pairs: Vec<_> = self.metric.labels().iter().zip(values).map(pair).collect();
         // As the library orders those of its own metrics.
         pairs.sort_by(|one, other| one.name().cmp(other.name()));
         let mut sample = proto::Metric::from_label(pairs);
-        K::set(&mut sample, value as f64);
+        K::set(&mut sample, value);
         self.samples.push(sample);
+    }
+
+    /// The same in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "samples are floats, exact to 2^53")]
+    pub(super) fn add_micros(&mut self, values: [Value<'_>; N], micros: u64) {
+        self.sample(values, micros as f64 / 1e6);
     }
 
     pub(super) fn done(self) -> proto::MetricFamily {

@@ -105,6 +105,83 @@ pub mod metric {
         [label::PLUGIN, label::SLOT, label::VERSION, label::DIGEST, label::NAMESPACE, label::WORKLOAD, label::CONTAINER],
     );
 
+    /// CPU time of a sandbox.
+    pub const SANDBOX_CPU_SECONDS_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_sandbox_cpu_seconds_total",
+        "CPU time of a sandbox.",
+        [label::PLUGIN, label::SLOT, label::CPU_MODE],
+    );
+
+    /// Time in which a limit of its cgroup kept a sandbox from running.
+    pub const SANDBOX_CPU_THROTTLED_SECONDS_TOTAL: Metric<Counter, 2> = Metric::new(
+        "picket_sandbox_cpu_throttled_seconds_total",
+        "Time in which a limit of its cgroup kept a sandbox from running.",
+        [label::PLUGIN, label::SLOT],
+    );
+
+    /// Time in which at least one task of a sandbox waited for a resource.
+    pub const SANDBOX_PRESSURE_SECONDS_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_sandbox_pressure_seconds_total",
+        "Time in which at least one task of a sandbox waited for a resource.",
+        [label::PLUGIN, label::SLOT, label::RESOURCE],
+    );
+
+    /// Memory of a sandbox, page cache included.
+    pub const SANDBOX_MEMORY_BYTES: Metric<Gauge, 2> = Metric::new(
+        "picket_sandbox_memory_bytes",
+        "Memory of a sandbox, page cache included.",
+        [label::PLUGIN, label::SLOT],
+    );
+
+    /// Most memory that a sandbox ever held.
+    pub const SANDBOX_MEMORY_PEAK_BYTES: Metric<Gauge, 2> = Metric::new(
+        "picket_sandbox_memory_peak_bytes",
+        "Most memory that a sandbox ever held.",
+        [label::PLUGIN, label::SLOT],
+    );
+
+    /// Processes of a sandbox that the kernel killed for want of memory.
+    pub const SANDBOX_OOM_KILLS_TOTAL: Metric<Counter, 2> = Metric::new(
+        "picket_sandbox_oom_kills_total",
+        "Processes of a sandbox that the kernel killed for want of memory.",
+        [label::PLUGIN, label::SLOT],
+    );
+
+    /// Bytes between a sandbox and block devices.
+    pub const SANDBOX_IO_BYTES_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_sandbox_io_bytes_total",
+        "Bytes between a sandbox and block devices.",
+        [label::PLUGIN, label::SLOT, label::DIRECTION],
+    );
+
+    /// Operations on block devices for a sandbox.
+    pub const SANDBOX_IO_OPERATIONS_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_sandbox_io_operations_total",
+        "Operations on block devices for a sandbox.",
+        [label::PLUGIN, label::SLOT, label::DIRECTION],
+    );
+
+    /// Threads of a sandbox.
+    pub const SANDBOX_TASKS: Metric<Gauge, 2> = Metric::new(
+        "picket_sandbox_tasks",
+        "Threads of a sandbox.",
+        [label::PLUGIN, label::SLOT],
+    );
+
+    /// Bytes of the IP packets of a sandbox's sockets, headers included.
+    pub const SANDBOX_NETWORK_BYTES_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_sandbox_network_bytes_total",
+        "Bytes of the IP packets of a sandbox's sockets, headers included.",
+        [label::PLUGIN, label::SLOT, label::DIRECTION],
+    );
+
+    /// IP packets of a sandbox's sockets.
+    pub const SANDBOX_NETWORK_PACKETS_TOTAL: Metric<Counter, 3> = Metric::new(
+        "picket_sandbox_network_packets_total",
+        "IP packets of a sandbox's sockets.",
+        [label::PLUGIN, label::SLOT, label::DIRECTION],
+    );
+
     /// Series that the budget counts, those of single plugins and sandboxes.
     pub const METRIC_SERIES: Metric<Gauge, 0> = Metric::new(
         "picket_metric_series",
@@ -289,6 +366,17 @@ pub mod metric {
         KERNEL_EVENTS_TOTAL.listed(),
         RECORDS_TOTAL.listed(),
         SANDBOX_INFO.listed(),
+        SANDBOX_CPU_SECONDS_TOTAL.listed(),
+        SANDBOX_CPU_THROTTLED_SECONDS_TOTAL.listed(),
+        SANDBOX_PRESSURE_SECONDS_TOTAL.listed(),
+        SANDBOX_MEMORY_BYTES.listed(),
+        SANDBOX_MEMORY_PEAK_BYTES.listed(),
+        SANDBOX_OOM_KILLS_TOTAL.listed(),
+        SANDBOX_IO_BYTES_TOTAL.listed(),
+        SANDBOX_IO_OPERATIONS_TOTAL.listed(),
+        SANDBOX_TASKS.listed(),
+        SANDBOX_NETWORK_BYTES_TOTAL.listed(),
+        SANDBOX_NETWORK_PACKETS_TOTAL.listed(),
         METRIC_SERIES.listed(),
         METRIC_SERIES_LIMIT.listed(),
         METRIC_SERIES_FOLDED.listed(),
@@ -386,6 +474,15 @@ pub mod label {
     /// One of the two ring buffers.
     pub const RING: Label = Label("ring");
 
+    /// `user` or `system`.
+    pub const CPU_MODE: Label = Label("mode");
+
+    /// `read` or `write`; `receive` or `transmit`.
+    pub const DIRECTION: Label = Label("direction");
+
+    /// `cpu`, `memory` or `io`.
+    pub const RESOURCE: Label = Label("resource");
+
     /// One of Picket's outputs, `otlp`, `otlp_traces`, `otlp_metrics`, or the configured name of an alert target.
     pub const OUTPUT: Label = Label("output");
 
@@ -416,6 +513,9 @@ pub mod label {
         TAMPERING,
         EQUATION,
         RING,
+        CPU_MODE,
+        DIRECTION,
+        RESOURCE,
         OUTPUT,
         PICKET_VERSION,
     ];

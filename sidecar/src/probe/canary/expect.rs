@@ -20,7 +20,6 @@ use crate::{
     decode::Decoded,
     manifest::Mounts,
     probe::{Tier, uring::RING_HOOKS},
-    supervisor::CgroupRoot,
 };
 
 /// Inode number of the initial pid namespace, fixed in the kernel (`PROC_PID_INIT_INO`).
@@ -64,7 +63,7 @@ impl Truth {
     pub(super) fn of(
         canary: &Child,
         program: &Path,
-        root: &CgroupRoot,
+        home: &Path,
         place: &Path,
     ) -> io::Result<Self> {
         let path = fs::canonicalize(program)?;
@@ -83,7 +82,7 @@ impl Truth {
             program: mounts.identify(&path)?.file,
             path: path.as_os_str().as_bytes().to_vec(),
             arguments,
-            home_cgroup: fs::metadata(root.home())?.ino(),
+            home_cgroup: fs::metadata(home)?.ino(),
             processes: mounts.identify(&place.join(objects::PROCESSES))?.file,
             place,
             devices: opens::WAYS.map(device),

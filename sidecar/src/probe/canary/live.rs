@@ -25,22 +25,27 @@ use super::{
 };
 use crate::{
     clock,
-    probe::{Links, NetworkGuard, Probe, Slots, uring::RING_HOOKS},
+    probe::{Links, Losses, NetworkGuard, Probe, Slots, uring::RING_HOOKS},
     supervisor::{CgroupRoot, Sandbox},
 };
 
 const MKDIR: &str = "cgroup_mkdir";
 const RMDIR: &str = "cgroup_rmdir";
+/// The hook that counts what the canary sends. Nobody sends it anything that the other one would count.
+const SENT: &str = "packet_egress";
 
 /// The canary with its sandbox. Dropping it ends both.
 #[derive(Debug)]
 pub struct Canary {
     slots: Arc<Slots>,
     links: Arc<Links>,
+    losses: Arc<Losses>,
     sight: Sight,
     /// Whether the first round opens a file by io_uring.
     sees_rings: bool,
     root: CgroupRoot,
+    /// Where it is between two rounds.
+    home: PathBuf,
     program: PathBuf,
     sandbox: Sandbox,
     guard: Option<NetworkGuard>,
@@ -54,6 +59,8 @@ pub struct Canary {
     /// The round that it acts in, with the sockets that it talks to in the first.
     round: Round,
     outside: Option<Outside>,
+    /// Packets it had sent before the round.
+    sent: u64,
     /// What the kernel calls Picket, once the hooks have been told.
     own: Option<u32>,
 }
@@ -72,7 +79,8 @@ impl Canary {
         let port = sink.local_addr().map_err(failed("its socket"))?.port();
         let namespace = own_mount_namespace().map_err(failed("reading the mount namespace"))?;
         let directory = fs::File::open(sandbox.path()).map_err(failed("opening its cgroup"))?;
-        let (mut process, truth) = start(program, root, sandbox.path())?;
+        let home = root.outside();
+        let (mut process, truth) = start(program, &home, sandbox.path())?;
         let policy = expect::policy(port);
         let (slots, links) = (Arc::clone(probe.slots()), Arc::clone(probe.links()));
         let taken =
@@ -89,9 +97,11 @@ impl Canary {
         Ok(Self {
             slots,
             links,
+            losses: Arc::clone(probe.losses()),
             sight: Sight { tier: probe.tier().tier, lacking: probe.lacking().to_vec() },
             sees_rings: probe.attached().contains(&RING_HOOKS[0]),
             root: root.clone(),
+            home,
             program: program.to_owned(),
             sandbox,
             guard: Some(guard),
@@ -103,6 +113,7 @@ impl Canary {
             truth,
             round: Round::Next,
             outside: None,
+            sent: 0,
             own: None,
         })
     }
@@ -124,6 +135,7 @@ impl Canary {
     /// The kernel side cannot be told, or the process is not there.
     pub(crate) fn begin(&mut self, round: Round) -> Result<(), CanaryError> {
         self.slots.replace(self.id, &self.policy, clock::now())?;
+        self.sent = self.sent();
         self.place(self.sandbox.path(), "moving it in")?;
         let (declared, undeclared) = (self.port, self.port ^ 1);
         let mut word = format!("{declared} {undeclared}");
@@ -156,7 +168,7 @@ impl Canary {
     /// # Errors
     /// It cannot be moved, or the kernel did not refuse what it must.
     pub(crate) fn end_round(&mut self, told: Told) -> Result<Expectations, CanaryError> {
-        self.place(&self.root.home(), "moving it out")?;
+        self.place(&self.home, "moving it out")?;
         // Nobody reads what was sent: the room for it would fill up.
         while self.sink.recv(&mut [0; 8]).is_ok() {}
         let outside = self.outside.take();
@@ -172,6 +184,8 @@ impl Canary {
         let made = fs::metadata(&nest).map(|metadata| metadata.ino());
         let adopted = made.as_ref().is_ok_and(|id| self.is_member(*id));
         fs::remove_dir(&nest).map_err(failed("removing a cgroup below it"))?;
+        // A datagram leaves before the call that sends it is over.
+        expected.expect_too(SENT, self.sent < self.sent());
         expected.expect_too(MKDIR, adopted);
         expected.expect_too(RMDIR, adopted && made.is_ok_and(|id| !self.is_member(id)));
         Ok(expected)
@@ -192,8 +206,14 @@ impl Canary {
     pub(crate) fn replace_process(&mut self) -> Result<(), CanaryError> {
         end(&mut self.process);
         self.sandbox.thaw()?;
-        (self.process, self.truth) = start(&self.program, &self.root, self.sandbox.path())?;
+        self.home = self.root.outside();
+        (self.process, self.truth) = start(&self.program, &self.home, self.sandbox.path())?;
         Ok(())
+    }
+
+    /// Packets it has sent; 0 where the count cannot be read, which is then missed.
+    fn sent(&self) -> u64 {
+        self.losses.traffic(self.id.slot).map_or(0, |traffic| traffic.sent_packets)
     }
 
     fn is_member(&self, cgroup: u64) -> bool {
@@ -226,7 +246,7 @@ pub(crate) fn hook_of(act: &str) -> u16 {
         "sys_exit_mmap" | "mmap_file" => hook::MEMORY,
         objects::SIGNAL => hook::REACH,
         "connect4" | "connect6" | "connect4 (refusal)" => hook::CONNECT,
-        "sendmsg4" | "sendmsg6" => hook::SEND,
+        "sendmsg4" | "sendmsg6" | SENT => hook::SEND,
         "bind4" | "bind6" => hook::BIND,
         "sched_process_exec" => hook::EXEC,
         "sched_process_fork" => hook::FORK,
@@ -241,7 +261,7 @@ fn failed(step: &'static str) -> impl FnOnce(io::Error) -> CanaryError {
     move |source| CanaryError::Process { step, source }
 }
 
-fn start(program: &Path, root: &CgroupRoot, place: &Path) -> Result<(Child, Truth), CanaryError> {
+fn start(program: &Path, home: &Path, place: &Path) -> Result<(Child, Truth), CanaryError> {
     let spawned = Command::new(program)
         .arg(WORD)
         .stdin(Stdio::piped())
@@ -254,7 +274,7 @@ fn start(program: &Path, root: &CgroupRoot, place: &Path) -> Result<(Child, Trut
     let mut process = spawned.map_err(failed("starting it"))?;
     // Only once it has said so its own exec is over: `spawn` returns a moment before that.
     let ready = hear(&mut process, PATIENCE).and_then(|line| match line.as_deref() {
-        Some(READY) => Truth::of(&process, program, root, place),
+        Some(READY) => Truth::of(&process, program, home, place),
         Some(other) => Err(unreadable(other)),
         None => Err(io::ErrorKind::TimedOut.into()),
     });

@@ -20,6 +20,10 @@ const TYPE_CGROUP: u32 = 3;
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub(in crate::probe) enum Kind {
+    /// A packet comes to a socket.
+    Ingress = 0,
+    /// A packet leaves a socket.
+    Egress = 1,
     /// A socket is made.
     Created = 2,
     Bind4 = 8,

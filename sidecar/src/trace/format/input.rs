@@ -1,8 +1,10 @@
 //! What the engine was told, in a trace: one record a line.
 
+use std::collections::BTreeMap;
+
 use picket_engine::{
-    self as engine, IncidentId, Input, KernelTime, Order, Outcome, Process, SandboxId, Step,
-    Tampering,
+    self as engine, IncidentId, Input, KernelTime, Order, Outcome, Process, Resource, SandboxId,
+    Step, Tampering,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,14 @@ pub(crate) enum Record {
         #[serde(with = "form")]
         at: KernelTime,
         lost: u64,
+    },
+    Resources {
+        #[serde(with = "form")]
+        sandbox: SandboxId,
+        #[serde(with = "form")]
+        at: KernelTime,
+        /// What nobody counted is not there.
+        used: BTreeMap<Formed<Resource>, u64>,
     },
     Tampered {
         sandbox: Option<Formed<SandboxId>>,
@@ -139,6 +149,10 @@ impl From<&Input> for Record {
             Input::Loss { sandbox, lost, at } => {
                 Self::Loss { sandbox: *sandbox, at: *at, lost: *lost }
             }
+            Input::Resources { sandbox, usage, at } => {
+                let used = usage.iter().map(|(resource, amount)| (Formed(resource), amount));
+                Self::Resources { sandbox: *sandbox, at: *at, used: used.collect() }
+            }
             Input::Tampered { sandbox, tampering, at } => {
                 Self::Tampered { sandbox: sandbox.map(Formed), at: *at, tampering: *tampering }
             }
@@ -179,6 +193,10 @@ impl From<Record> for Line {
                 Input::Event { sandbox, order, process, fact: fact.into() }
             }
             Record::Loss { sandbox, at, lost } => Input::Loss { sandbox, lost, at },
+            Record::Resources { sandbox, at, used } => {
+                let usage = used.into_iter().map(|(resource, amount)| (resource.0, amount));
+                Input::Resources { sandbox, usage: usage.collect(), at }
+            }
             Record::Tampered { sandbox, at, tampering } => {
                 Input::Tampered { sandbox: sandbox.map(|sandbox| sandbox.0), tampering, at }
             }

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use picket_engine::{
     AccessSet, Action, ArgPattern, Capability, Closure, Departure, FileId, FileOperation,
     IncidentId, KernelTime, MemoryUse, Mode, Narrowing, NetworkOperation, OnExpiry, Outcome,
-    Pattern, Protocol, Reach, Reason, SandboxId, SocketClass, Step, SyscallAbi, Tampering, Trigger,
-    Unresolved, Whose,
+    Pattern, Protocol, Reach, Reason, Resource, SandboxId, SocketClass, Step, SyscallAbi,
+    Tampering, Trigger, Unresolved, Whose,
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -42,7 +42,7 @@ pub(crate) mod form {
 }
 
 /// A value in its form, for lists and options.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Formed<T>(pub(crate) T);
 
 impl<T: Form> Serialize for Formed<T> {
@@ -115,6 +115,7 @@ words! {
     Protocol => "a protocol",
     Reach => "a way to reach for a process",
     Reason => "a reason",
+    Resource => "a resource",
     SocketClass => "a kind of socket",
     Step => "a step",
     SyscallAbi => "a table of system calls",

@@ -167,6 +167,7 @@ impl Redactor {
             Input::Register { policy, .. } | Input::Policy { policy, .. } => self.policy(policy),
             Input::Event { fact, .. } => self.fact(fact),
             Input::Loss { .. }
+            | Input::Resources { .. }
             | Input::Tampered { .. }
             | Input::Supervisor { .. }
             | Input::Receipt { .. }

@@ -225,6 +225,10 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
             .prop_map(|(sandbox, order, process, fact)| Input::Event { sandbox, order, process, fact }),
         1 => (sandbox(), any::<u64>(), time())
             .prop_map(|(sandbox, lost, at)| Input::Loss { sandbox, lost, at }),
+        1 => (sandbox(), prop::collection::btree_map(word(Resource::ALL), any::<u64>(), 0..5), time())
+            .prop_map(|(sandbox, usage, at)| {
+                Input::Resources { sandbox, usage: usage.into_iter().collect(), at }
+            }),
         1 => (option::of(sandbox()), word(Tampering::ALL), time())
             .prop_map(|(sandbox, tampering, at)| Input::Tampered { sandbox, tampering, at }),
         1 => (sandbox(), notice, time())

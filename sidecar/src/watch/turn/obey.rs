@@ -114,6 +114,7 @@ impl Loop {
     fn forget(&mut self, sandbox: SandboxId) {
         let at = clock::now();
         self.judge_backlog();
+        self.take_readings();
         self.count_losses(at, Some(sandbox));
         // A kill and the end that follows from it may both be news: the receipt comes first.
         self.collect_receipts();
