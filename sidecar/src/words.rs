@@ -137,6 +137,10 @@ pub(crate) fn fact(fact: &Fact) -> String {
             let given = arguments::numbers(*number, *abi, registers);
             format!("was refused {}", call(*number, *abi, &given))
         }
+        Fact::Refused { number, path, .. } => {
+            let name = syscalls::name(*number).unwrap_or("a call");
+            format!("was refused {name} on {}", path_text(path))
+        }
     }
 }
 

@@ -77,3 +77,5 @@ mod tamper;
 mod together;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod walled;

@@ -50,6 +50,7 @@ pub(crate) fn spec(program: &Path, arguments: &[&str]) -> LaunchSpec {
         descriptors: Vec::new(),
         capabilities: CapabilitySet::EMPTY,
         confinement: Confinement::Standard,
+        wall: None,
         deadlines: Deadlines { launch: PATIENCE, exec: PATIENCE, ..Deadlines::STANDARD },
     }
 }

@@ -60,6 +60,7 @@ fn play_picket(arguments: &[OsString]) {
         descriptors: [0, 1].map(|number| PassedDescriptor::inherited(number).unwrap()).into(),
         capabilities: CapabilitySet::EMPTY,
         confinement: Confinement::Standard,
+        wall: None,
         deadlines: Deadlines { orphan: Duration::from_millis(orphan), ..Deadlines::STANDARD },
     };
     // As Picket does, so that what hiding breaks is broken here too.

@@ -59,7 +59,7 @@ impl Eye {
         require_root("it loads kernel programs");
         let text = |error: &dyn std::error::Error| error.to_string();
         let root = CgroupRoot::find().map_err(|error| text(&error))?;
-        let settings = Settings { max_sandboxes: SANDBOXES };
+        let settings = Settings { max_sandboxes: SANDBOXES, refusals: true };
         let mut probe = Probe::load(settings).map_err(|error| text(&error))?;
         let mut rings = probe.take_rings().ok_or("the rings are gone")?;
         let program = picket_program();

@@ -13,9 +13,10 @@ use super::kernel_says;
 const OBJECT: &[u8] = include_bytes!("../../ebpf/picket.bpf.o");
 
 /// Programs of both tiers, then of `lsm` alone, then of `trace` alone.
-const BOTH: [&str; 17] = [
+const BOTH: [&str; 18] = [
     "bind4",
     "bind6",
+    "call_refused",
     "cgroup_attach_task",
     "cgroup_mkdir",
     "cgroup_rmdir",

@@ -22,6 +22,7 @@ fn alone() -> MutexGuard<'static, ()> {
 fn open() -> Session {
     let (session, _) = Session::open(Options {
         max_sandboxes: 2,
+        refusals: false,
         program: picket_program(),
         node: Origin::default_node(),
         series: SeriesBudget::DEFAULT,

@@ -33,7 +33,7 @@ fn a_load_that_fails_half_way_leaves_no_program_map_or_link_behind() {
         let mut refusals = Vec::new();
         for limit in (10..400).step_by(9) {
             allow_descriptors(limit);
-            let outcome = Probe::load(Settings { max_sandboxes: 2 });
+            let outcome = Probe::load(Settings { max_sandboxes: 2, refusals: true });
             allow_descriptors(4_000);
             match outcome {
                 Ok(probe) => {

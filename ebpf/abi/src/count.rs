@@ -29,7 +29,7 @@ pub mod hook {
     pub const MEMORY: u16 = 11;
     /// Namespaces were made or asked for.
     pub const NAMESPACE: u16 = 12;
-    /// A file was changed otherwise than through an open: each name counts.
+    /// A file was changed otherwise than through an open, or the kernel refused to do anything with it: each name counts.
     pub const FILE_OPERATION: u16 = 13;
     /// A signal was sent, or another process looked into.
     pub const REACH: u16 = 14;

@@ -11,6 +11,7 @@ mod count;
 mod deed;
 mod offsets;
 mod record;
+mod refusal;
 pub mod surprise;
 mod traffic;
 
@@ -28,7 +29,8 @@ pub use record::{
     UNIX_NAME, abi_of_call, departure, file_operation, flag, kind, operation, path_state, reach,
     whose,
 };
+pub use refusal::{NAME_MAX, Refusal};
 pub use traffic::Traffic;
 
 /// Version of every layout in this crate; the first field of each record.
-pub const ABI_VERSION: u16 = 3;
+pub const ABI_VERSION: u16 = 4;

@@ -119,4 +119,7 @@ offsets! {
     io_ring_flags: "io_ring_ctx"."flags",
     io_command: "io_kiocb"."cmd",
     io_open_slot: "io_open"."file_slot",
+    task_fs: "task_struct"."fs",
+    fs_root: "fs_struct"."root",
+    fs_pwd: "fs_struct"."pwd",
 }

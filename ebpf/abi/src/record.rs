@@ -32,6 +32,8 @@ pub mod kind {
     pub const REACH: u16 = 21;
     /// [`super::Peer`]
     pub const PEER: u16 = 22;
+    /// [`crate::Refusal`]
+    pub const REFUSAL: u16 = 23;
 }
 
 /// Start of every record.

@@ -1,6 +1,7 @@
 //! The hooks, one a file. An entry only forwards; what it reports is written in its header.
 
 mod bind;
+mod call_refused;
 mod cgroup_attach_task;
 mod cgroup_mkdir;
 mod cgroup_rmdir;

@@ -280,6 +280,16 @@ pub enum Fact {
         /// The call is declared, and was refused for what it was called with.
         by_arguments: bool,
     },
+    /// The kernel refused (`EACCES`) to do something with a file: it was never done.
+    Refused {
+        /// Which call, in the native table.
+        number: u32,
+        /// The name as it was given, made absolute; nobody followed its links, and its caller may
+        /// have changed it since.
+        path: ObservedPath,
+        /// What the call would have amounted to.
+        access: AccessSet,
+    },
 }
 
 closed_enum! {
@@ -317,6 +327,8 @@ closed_enum! {
         Peer = "peer",
         /// A system call was refused.
         Denied = "denied",
+        /// The kernel refused to do something with a file.
+        Refused = "refused",
     }
 }
 
@@ -340,6 +352,7 @@ impl Fact {
             Self::Reach { .. } => FactKind::Reach,
             Self::Peer { .. } => FactKind::Peer,
             Self::Denied { .. } => FactKind::Denied,
+            Self::Refused { .. } => FactKind::Refused,
         }
     }
 

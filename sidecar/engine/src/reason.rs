@@ -45,7 +45,8 @@ closed_enum! {
         WritableCode = "writable_code",
         /// Namespaces of its own, and `unshare` is not declared.
         NewNamespaces = "new_namespaces",
-        /// The sandbox's own filter refused a system call, which so never ran.
+        /// The sandbox's own filter refused a system call, which so never ran, or the kernel what is not declared of a
+        /// file.
         DeniedAttempt = "denied_attempt",
         /// Before its entry point ran, the sandbox did more than a launcher does.
         BeforeEntryPoint = "before_entry_point",

@@ -5,8 +5,8 @@
 //! root, and is in no sandbox.
 
 use picket_engine::{
-    Arrival, Capability, Contain, DANGER, Deed, Effect, Fact, Finding, Input, KernelTime,
-    NetworkOperation, Notice, ObservedPath, SandboxId, SyscallAbi,
+    AccessSet, Arrival, Capability, Contain, DANGER, Deed, Effect, Fact, Finding, Input,
+    KernelTime, NetworkOperation, Notice, ObservedPath, SandboxId, SyscallAbi,
 };
 use serde_json::{Map, Value, json};
 
@@ -107,6 +107,8 @@ pub(super) fn subject(passed: &Passed) -> Option<Subject> {
 fn capability(fact: &Fact) -> Capability {
     match fact {
         Fact::Exec { .. } => Capability::Exec,
+        Fact::Refused { access, .. } if access.contains(AccessSet::EXECUTE) => Capability::Exec,
+        Fact::Refused { .. } => Capability::Files,
         Fact::Open { .. } | Fact::FileOperation { .. } => Capability::Files,
         Fact::Network { operation: NetworkOperation::Bind, .. } => Capability::Listen,
         Fact::Network { .. } | Fact::Socket { .. } | Fact::Peer { .. } => Capability::Network,
@@ -231,7 +233,7 @@ fn of_fact(fact: &Fact) -> Map<String, Value> {
             fields.insert("by_arguments".to_owned(), (*by_arguments).into());
             fields
         }
-        Fact::Open { path, access, .. } => {
+        Fact::Open { path, access, .. } | Fact::Refused { path, access, .. } => {
             let mut fields = of_path(path);
             fields.insert("access".to_owned(), words::ways(*access).collect::<Vec<_>>().into());
             fields

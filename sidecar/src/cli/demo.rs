@@ -48,7 +48,8 @@ async fn play(output: Output) -> Result<bool, String> {
     let mut scene = Scene::set().await.map_err(|error| format!("preparing the demo: {error}"))?;
     let narrator = Narrator::new(output, None).map_err(|error| error.to_string())?;
     let program = super::own_program().map_err(|error| error.to_string())?;
-    let mut stage = Stage::open(program, SANDBOXES, narrator).map_err(|error| error.to_string())?;
+    let mut stage =
+        Stage::open(program, SANDBOXES, false, narrator).map_err(|error| error.to_string())?;
     for line in scene.prologue() {
         stage.narrator.story(&line);
     }

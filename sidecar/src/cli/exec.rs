@@ -128,10 +128,13 @@ async fn execute(
         Ok(program) => program,
         Err(error) => return failed(&format!("finding the picket binary: {error}")),
     };
-    let mut stage = match Stage::open(program, SANDBOXES, narrator) {
+    let mut stage = match Stage::open(program, SANDBOXES, manifest.has_wall(), narrator) {
         Ok(stage) => stage,
         Err(error) => return failed(&format!("{error}\nNothing was started.")),
     };
+    if let Some(files) = manifest.strict_files() {
+        stage.narrator.remark("confinement", &format!("confinement strict: {files}"));
+    }
     if let Some(address) = arguments.metrics {
         match export::serve(address, Arc::clone(stage.session.metrics())).await {
             Ok(bound) => {

@@ -82,10 +82,12 @@ impl Stage {
     pub(super) fn open(
         program: PathBuf,
         max_sandboxes: u32,
+        refusals: bool,
         narrator: Narrator,
     ) -> Result<Self, SessionError> {
         let (node, series) = (Origin::default_node(), SeriesBudget::DEFAULT);
-        let (session, reports) = Session::open(Options { max_sandboxes, program, node, series })?;
+        let options = Options { max_sandboxes, refusals, program, node, series };
+        let (session, reports) = Session::open(options)?;
         let (waker, wakes) = mpsc::channel(WAKES);
         let mut stage = Self {
             session,

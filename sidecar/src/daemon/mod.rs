@@ -165,7 +165,8 @@ pub async fn run(
     // One more: the self-test has a sandbox of its own.
     let max_sandboxes = config.max_sandboxes.saturating_add(1);
     let (node, series) = (config.node(), config.series);
-    let opening = SessionOptions { max_sandboxes, program, node, series };
+    // It starts nothing, so nothing has a wall.
+    let opening = SessionOptions { max_sandboxes, refusals: false, program, node, series };
     // Off this thread, so that those who ask for its health are answered meanwhile.
     let opened = spawn_blocking(move || Session::open(opening)).await;
     let (mut session, mut reports) = opened.map_err(|error| DaemonError::System {

@@ -5,6 +5,7 @@
 
 mod deeds;
 mod objects;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -123,6 +124,7 @@ pub fn record(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         kind::FILE_OPERATION => objects::file_operation(bytes),
         kind::REACH => objects::reached(view(bytes, header.kind)?),
         kind::PEER => objects::peer(view(bytes, header.kind)?),
+        kind::REFUSAL => refusal::refusal(view(bytes, header.kind)?),
         kind => Err(DecodeError::UnknownKind { kind }),
     }?;
     Ok(Decoded {

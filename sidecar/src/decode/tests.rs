@@ -50,7 +50,7 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn a_sample_from_another_abi_is_refused_and_says_which() {
-    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 3");
+    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 4");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What this process may do, and has.
 
 use super::{Check, Facts, Trial};
-use crate::supervisor::CapabilitySet;
+use picket_engine::SyscallSet;
+
+use crate::supervisor::{CapabilitySet, StrictFiles};
 
 /// What Picket needs besides uid 0, by number and use. Measured: with these alone, and no other, `picket exec` works.
 /// `CAP_SYS_ADMIN` contains `CAP_BPF`, `CAP_PERFMON` and, for loading programs, `CAP_NET_ADMIN`.
@@ -72,13 +74,10 @@ pub(super) fn strict(facts: &Facts) -> Check {
         "Confinement strict",
         "A plugin that asks for it is not started where its calls cannot be refused.",
     );
-    let landlock = match facts.landlock {
-        Some(version) => format!("Landlock (interface {version}) is there and not used"),
-        None => "Landlock is not there, and not used".to_owned(),
-    };
+    let files = StrictFiles::with(SyscallSet::EMPTY, facts.landlock);
     match &facts.strict {
-        Ok(()) => check.fine(format!("undeclared system calls are recorded and refused; {landlock}")),
-        Err(said) => check.warning(format!("not here: {said}; {landlock}")).remedy(
+        Ok(()) => check.fine(format!("undeclared system calls are recorded and refused; {files}")),
+        Err(said) => check.warning(format!("not here: {said}")).remedy(
             "boot Linux 6.1 or later with CONFIG_SECCOMP_FILTER, and start Picket outside a filter that \
              forbids seccomp(2)",
         ),

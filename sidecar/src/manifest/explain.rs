@@ -15,7 +15,7 @@ use super::{
     declared::{Endpoint, Host, Until},
     groups, resolve, runtime, syscalls,
 };
-use crate::supervisor::Confinement;
+use crate::supervisor::{Confinement, StrictFiles};
 
 /// Text is folded before this column.
 const WIDTH: usize = 96;
@@ -201,7 +201,17 @@ impl Manifest {
                 "Sockets are refused, too, but for Unix, TCP, UDP and the routing table."
             )?;
         }
-        writeln!(out, "Files and destinations are not refused by it: Landlock is not used.")
+        match self.strict_files() {
+            Some(StrictFiles::Mounting) => writeln!(
+                out,
+                "Files are not refused by it: Landlock would refuse the declared calls for mounting, too."
+            )?,
+            _ => writeln!(
+                out,
+                "Files and programs that are surely undeclared are refused (EACCES) where the kernel has Landlock."
+            )?,
+        }
+        writeln!(out, "Destinations are refused by the hooks, which report it.")
     }
 
     fn explain_process(&self, out: &mut impl Write) -> fmt::Result {

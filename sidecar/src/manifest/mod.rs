@@ -38,9 +38,9 @@ mod start;
 mod suggest;
 pub mod syscalls;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
-use picket_engine::Mode;
+use picket_engine::{Mode, Pattern, Policy};
 
 pub use container::Places;
 use declared::{Declared, Host};
@@ -57,7 +57,7 @@ pub use suggest::{Identity, Proof, ProofError, Suggestion, suggest};
 
 use crate::{
     document::{self, Digest, DocumentError, Source},
-    supervisor::{CallFilter, Confinement},
+    supervisor::{CallFilter, Confinement, Stands, StrictFiles, Wall},
 };
 
 /// A manifest that passed every check which needs no look at the machine.
@@ -125,6 +125,31 @@ impl Manifest {
         let any_socket = calls.allow.iter().any(|text| text.value == "socket");
         let (calls, foreign_abi) = (calls.numbers, calls.foreign_abi);
         Confinement::Strict(CallFilter { calls, foreign_abi, any_socket })
+    }
+
+    /// What becomes of undeclared files on this kernel if the plugin is strictly confined.
+    #[must_use]
+    pub fn strict_files(&self) -> Option<StrictFiles> {
+        self.declared.strict.then(|| StrictFiles::of(self.declared.calls.numbers))
+    }
+
+    /// Whether Landlock keeps the plugin from files.
+    #[must_use]
+    pub fn has_wall(&self) -> bool {
+        matches!(self.strict_files(), Some(StrictFiles::Refused { .. }))
+    }
+
+    /// The wall, by the policy that this manifest was resolved into for a start of `entry`.
+    #[must_use]
+    pub fn wall(&self, policy: &Policy, entry: &Path) -> Wall {
+        // Of what the group has for other distributions, nothing is here; that opens no directory. What is declared by name
+        // may come yet.
+        let named =
+            self.declared.files.iter().filter_map(|rule| resolve::followed(&rule.path.value));
+        let named: BTreeSet<Pattern> = named.collect();
+        let of_runtime = runtime::patterns().filter_map(|(pattern, _)| resolve::followed(pattern));
+        let idle = of_runtime.filter(|pattern| !named.contains(pattern)).collect();
+        Wall::around(policy, entry, &idle, Stands::at)
     }
 
     /// Descriptors that the entry point inherits, ascending.

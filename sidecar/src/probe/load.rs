@@ -15,7 +15,7 @@ use super::{
     links::{Links, NetworkGuard, SocketHook, kept},
     losses::Losses,
     lsm::LsmHooks,
-    memory, offsets,
+    memory, offsets, refusals,
     rings::Rings,
     slots::{SlotError, Slots},
     tier::{Tier, TierReport},
@@ -75,6 +75,8 @@ const CGROUPS_EACH: u32 = 16;
 pub struct Settings {
     /// Sandboxes watched at once.
     pub max_sandboxes: u32,
+    /// Whether calls on files that end in `EACCES` are reported: where Landlock refuses them before other hooks see them.
+    pub refusals: bool,
 }
 
 /// Why the kernel side is not there.
@@ -160,6 +162,7 @@ pub struct Probe {
     lsm: LsmHooks,
     /// Whether the trace tier sees opens by io_uring.
     sees_rings: bool,
+    sees_refusals: bool,
     slots: Arc<Slots>,
     rings: Option<Rings>,
     losses: Arc<Losses>,
@@ -218,6 +221,9 @@ impl Probe {
             }
         };
         slots.seen_by(tier.tier);
+        if settings.refusals {
+            refusals::attach(&mut ebpf, &losses, &links)?;
+        }
         for name in TRACEPOINTS {
             attach_tracepoint(&mut ebpf, name, &loader_btf, &links)?;
         }
@@ -226,7 +232,8 @@ impl Probe {
         }
         drop(loader_btf);
         memory::trim();
-        Ok(Self { ebpf, tier, lsm, sees_rings, slots, rings: Some(rings), losses, links })
+        let (rings, sees_refusals) = (Some(rings), settings.refusals);
+        Ok(Self { ebpf, tier, lsm, sees_rings, sees_refusals, slots, rings, losses, links })
     }
 
     /// What this kernel lets us see.
@@ -261,6 +268,12 @@ impl Probe {
     #[must_use]
     pub fn sees_opens_by_ring(&self) -> bool {
         self.sees_rings || self.tier.tier == Tier::Lsm
+    }
+
+    /// Whether calls on files that end in `EACCES` are reported.
+    #[must_use]
+    pub fn sees_refusals(&self) -> bool {
+        self.sees_refusals
     }
 
     /// Tells the hooks which process is Picket itself, as the initial pid namespace counts.
@@ -332,7 +345,9 @@ impl Probe {
             Tier::Trace => CALL_EXITS.to_vec(),
         };
         let rings: &[&'static str] = if self.sees_rings { &RING_HOOKS } else { &[] };
-        [&of_tier, rings, TRACEPOINTS.as_slice(), &SOCKET_HOOKS.map(|(name, _)| name)].concat()
+        let refusals: &[&'static str] = if self.sees_refusals { &[refusals::HOOK] } else { &[] };
+        [&of_tier, rings, refusals, TRACEPOINTS.as_slice(), &SOCKET_HOOKS.map(|(name, _)| name)]
+            .concat()
     }
 
     /// Every loaded program, by name.

@@ -13,6 +13,7 @@ mod losses;
 mod lsm;
 mod memory;
 pub mod offsets;
+mod refusals;
 mod rings;
 mod slots;
 mod tier;

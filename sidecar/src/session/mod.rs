@@ -59,6 +59,8 @@ pub enum SessionError {
 pub struct Options {
     /// Sandboxes at once, the self-test's own included.
     pub max_sandboxes: u32,
+    /// Whether what Landlock refuses has to be seen: a plugin with such a wall is to be started.
+    pub refusals: bool,
     /// The `picket` binary: canary and launcher are processes of it.
     pub program: PathBuf,
     /// What the node is called in all that leaves it.
@@ -95,7 +97,10 @@ impl Session {
             step: "sweeping what an earlier Picket left",
             source,
         })?;
-        let mut probe = Probe::load(probe::Settings { max_sandboxes: options.max_sandboxes })?;
+        let mut probe = Probe::load(probe::Settings {
+            max_sandboxes: options.max_sandboxes,
+            refusals: options.refusals,
+        })?;
         let mut rings = probe.take_rings().ok_or(CanaryError::NoRings)?;
         let (proof, canary) = prove(&mut probe, &mut rings, &root, &options.program)?;
         let metrics = Metrics::new(&options.node, probe.tier().tier, options.series);

@@ -24,7 +24,7 @@ use crate::{
     supervisor::{
         CapabilitySet, Confinement, Deadlines, DescriptorError, Exit, LAUNCHER_ARGUMENT,
         LaunchSpec, LauncherProgram, Notice, PassedDescriptor, Ready, Running, Sandbox,
-        SandboxError, StartError, StrictError, start_gated, strict_support,
+        SandboxError, StartError, StrictError, Wall, start_gated, strict_support,
     },
 };
 
@@ -158,9 +158,12 @@ impl Session {
         if matches!(manifest.confinement(), Confinement::Strict(_)) {
             strict_support()?;
         }
-        let spec = self.spec(manifest, &launch, &entry.path)?;
         let inherited = inherited(manifest, &launch)?;
         let policy = Policy { entry: Some(entry.file), inherited, ..resolved.policy };
+        // Never a wall whose refusals nobody sees.
+        let walled = manifest.has_wall() && self.probe.sees_refusals();
+        let wall = walled.then(|| manifest.wall(&policy, &entry.path));
+        let spec = self.spec(manifest, &launch, &entry.path, wall)?;
         let sandbox = Sandbox::create(&self.root, manifest.plugin_name())?;
         let controls = sandbox.containment();
         let network = self.probe.guard_network(Self::open_cgroup(sandbox.path())?)?;
@@ -252,6 +255,7 @@ impl Session {
         manifest: &Manifest,
         launch: &Launch,
         entry: &Path,
+        wall: Option<Wall>,
     ) -> Result<LaunchSpec, PluginError> {
         let descriptors = descriptors(manifest, launch)?;
         Ok(LaunchSpec {
@@ -266,6 +270,7 @@ impl Session {
             descriptors,
             capabilities: CapabilitySet::from_bits(manifest.capabilities()),
             confinement: manifest.confinement(),
+            wall,
             deadlines: Deadlines::STANDARD,
         })
     }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::confine::Listener;
+use super::confine::{Listener, Wall, Ways};
 use super::instance::{Instance, Launcher};
 use super::paths;
 use super::sandbox::{Sandbox, SandboxError};
@@ -225,8 +225,17 @@ fn instructions(sandbox: &Sandbox, spec: &LaunchSpec) -> Result<Instructions, La
         numbers: numbers(&spec.descriptors)?,
         capabilities: spec.capabilities,
         confinement: spec.confinement,
+        wall: spec.wall.as_ref().map(|wall| places(wall, &text)).transpose()?,
         orphan: spec.deadlines.orphan,
     })
+}
+
+fn places(
+    wall: &Wall,
+    text: &dyn Fn(&'static str, &OsStr) -> Result<CString, LaunchError>,
+) -> Result<Vec<(CString, Ways)>, LaunchError> {
+    let places = wall.rules.iter();
+    places.map(|(place, ways)| Ok((text("declared files", place.as_os_str())?, *ways))).collect()
 }
 
 fn numbers(descriptors: &[PassedDescriptor]) -> Result<Vec<i32>, LaunchError> {

@@ -34,7 +34,8 @@ mod wire;
 pub use self::capabilities::CapabilitySet;
 pub use self::cgroup::{CgroupError, CgroupRoot, HOME as CGROUP_HOME};
 pub use self::confine::{
-    Attempt, CallFilter, Listener, StrictError, landlock_version, strict_support,
+    Attempt, CallFilter, Listener, Stands, StrictError, StrictFiles, Wall, landlock_version,
+    strict_support,
 };
 pub use self::controls::{Containment, SandboxState};
 pub use self::foreign::{ForeignCgroup, has_other_root};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::capabilities::CapabilitySet;
-use super::confine::CallFilter;
+use super::confine::{CallFilter, Wall};
 use super::sys;
 
 /// The first argument that makes the `picket` binary a launcher.
@@ -33,6 +33,8 @@ pub struct LaunchSpec {
     pub capabilities: CapabilitySet,
     /// How tightly it is confined beyond that.
     pub confinement: Confinement,
+    /// Which files it is kept from besides.
+    pub wall: Option<Wall>,
     /// How long each step may take.
     pub deadlines: Deadlines,
 }

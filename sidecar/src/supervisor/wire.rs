@@ -14,12 +14,12 @@ use std::time::Duration;
 use picket_engine::SyscallSet;
 
 use super::capabilities::CapabilitySet;
-use super::confine::CallFilter;
+use super::confine::{CallFilter, Ways};
 use super::spec::Confinement;
 use super::sys::process::Ending;
 
 /// First bytes of the instructions: name and layout version.
-const MARK: &[u8] = b"picket launch 3";
+const MARK: &[u8] = b"picket launch 4";
 /// More than `ARG_MAX` allows an exec to carry.
 pub(super) const MAX_INSTRUCTIONS: usize = 16 << 20;
 
@@ -36,6 +36,8 @@ pub(super) struct Instructions {
     pub(super) numbers: Vec<RawFd>,
     pub(super) capabilities: CapabilitySet,
     pub(super) confinement: Confinement,
+    /// Places, and what Landlock lets it do there; `None`: no wall.
+    pub(super) wall: Option<Vec<(CString, Ways)>>,
     pub(super) orphan: Duration,
 }
 
@@ -69,6 +71,13 @@ impl Instructions {
         }
         bytes.extend(self.capabilities.bits().to_le_bytes());
         put_confinement(&mut bytes, self.confinement);
+        bytes.push(u8::from(self.wall.is_some()));
+        let wall = self.wall.as_deref().unwrap_or_default();
+        put_length(&mut bytes, wall.len());
+        for (place, ways) in wall {
+            put(&mut bytes, place.to_bytes());
+            bytes.push(ways.bits());
+        }
         let orphan = u64::try_from(self.orphan.as_millis()).unwrap_or(u64::MAX);
         bytes.extend(orphan.to_le_bytes());
         bytes
@@ -87,6 +96,13 @@ impl Instructions {
         let numbers = reader.list(|reader| Ok(RawFd::from_le_bytes(reader.array()?)))?;
         let capabilities = CapabilitySet::from_bits(u64::from_le_bytes(reader.array()?));
         let confinement = reader.confinement()?;
+        let stands = reader.flag()?;
+        let wall = reader.list(|reader| {
+            let place = reader.text()?;
+            let [bits] = reader.array()?;
+            Ok((place, Ways::from_bits(bits).ok_or(Malformed)?))
+        })?;
+        let wall = stands.then_some(wall);
         let orphan = Duration::from_millis(u64::from_le_bytes(reader.array()?));
         if !reader.rest.is_empty() {
             return Err(Malformed);
@@ -100,6 +116,7 @@ impl Instructions {
             numbers,
             capabilities,
             confinement,
+            wall,
             orphan,
         })
     }
@@ -278,6 +295,7 @@ pub(super) enum Step {
     NoNewPrivileges,
     WorkingDirectory,
     ReadBack,
+    Wall,
     Filter,
     Clone,
     Reducer,
@@ -285,7 +303,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Instructions,
         Self::HideMemory,
         Self::Signals,
@@ -302,6 +320,7 @@ impl Step {
         Self::NoNewPrivileges,
         Self::WorkingDirectory,
         Self::ReadBack,
+        Self::Wall,
         Self::Filter,
         Self::Clone,
         Self::Reducer,
@@ -331,6 +350,7 @@ impl Step {
             Self::NoNewPrivileges => "refusing new privileges",
             Self::WorkingDirectory => "entering the working directory",
             Self::ReadBack => "reading back what it gave up",
+            Self::Wall => "restricting files by Landlock, as `confinement: strict` does",
             Self::Filter => {
                 "installing the filter of `confinement: strict` (is Picket under such a filter itself?)"
             }

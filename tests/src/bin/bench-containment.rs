@@ -64,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runs: u32 = env::args().nth(1).map_or(Ok(1_000), |word| word.parse())?;
     let (mut session, mut reports) = Session::open(Options {
         max_sandboxes: 8,
+        refusals: false,
         program: picket_program(),
         node: Origin::default_node(),
         series: SeriesBudget::DEFAULT,

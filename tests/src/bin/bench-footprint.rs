@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let (mut session, _reports) = Session::open(Options {
         max_sandboxes: 128,
+        refusals: false,
         program,
         node: Origin::default_node(),
         series: SeriesBudget::DEFAULT,

@@ -47,6 +47,10 @@ pub(super) fn deeds(
             count(Family::Errno, format!("syscall {call} refused"));
             count(Family::Syscall, call);
         }
+        Fact::Refused { path, access, .. } => {
+            count(Family::Errno, format!("{} refused", way(*access)));
+            opened(way(*access), path, own, count);
+        }
         Fact::Open { file, access, .. }
             if inherited.contains(file) && !access.contains(AccessSet::EXECUTE) => {}
         Fact::Open { path, access, .. } => opened(way(*access), path, own, count),

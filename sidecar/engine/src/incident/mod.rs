@@ -122,6 +122,7 @@ enum Object {
     File(FileId, AccessSet, Text),
     Program(FileId, Text, Text, Text),
     Denied(SyscallAbi, u32),
+    Refused(AccessSet, Text),
     Address(NetworkOperation, IpAddr, u16, u8),
     /// Family, type and protocol; whether the kernel refused it is told with the first.
     Socket(u32, u32, u32),
@@ -145,6 +146,7 @@ impl Object {
         match fact {
             Fact::Syscall { number, abi, arguments } => Self::Syscall(*abi, *number, *arguments),
             Fact::Denied { number, abi, .. } => Self::Denied(*abi, *number),
+            Fact::Refused { path, access, .. } => Self::Refused(*access, Self::path_text(path)),
             Fact::Open { path, file, access, .. } => {
                 Self::File(*file, *access, Self::path_text(path))
             }

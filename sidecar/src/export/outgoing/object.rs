@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use picket_engine::{Deed, Fact, ObservedPath, SocketClass, SyscallAbi};
+use picket_engine::{AccessSet, Deed, Fact, ObservedPath, SocketClass, SyscallAbi};
 
 use super::pseudonym::{Key, Pseudonym};
 use crate::manifest::syscalls;
@@ -62,6 +62,10 @@ impl Object {
             }
             Fact::Open { path, .. } | Fact::FileOperation { path, .. } => {
                 Self::of_path("path", path, key)
+            }
+            Fact::Refused { path, access, .. } => {
+                let runs = access.contains(AccessSet::EXECUTE);
+                Self::of_path(if runs { "program" } else { "path" }, path, key)
             }
             Fact::Reach { how, .. } => Self::plain("process", how.as_str()),
             Fact::Peer { name, .. } if name.is_empty() => Self::plain("address", "unix"),
@@ -141,7 +145,7 @@ fn reach(address: IpAddr) -> &'static str {
 mod tests {
     use std::time::SystemTime;
 
-    use picket_engine::{AccessSet, FileId};
+    use picket_engine::FileId;
     use proptest::prelude::*;
 
     use super::*;

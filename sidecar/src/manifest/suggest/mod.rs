@@ -20,7 +20,7 @@ mod places;
 mod programs;
 mod seen;
 
-use picket_engine::{Deed, Fact, Finding, Input, ObservedPath};
+use picket_engine::{AccessSet, Deed, Fact, Finding, Input, ObservedPath};
 
 use super::{Manifest, ResolveError, replay};
 use crate::document::DocumentError;
@@ -197,7 +197,11 @@ impl Suggestion {
                     || picket_engine::DANGER.contains(*number)
                     || super::syscalls::name(*number).is_none()
             }
-            Fact::Open { path, .. } | Fact::FileOperation { path, .. } => {
+            // Refused for what it names, perhaps: told whatever is declared.
+            Fact::Refused { access, .. } if access.contains(AccessSet::EXECUTE) => true,
+            Fact::Open { path, .. }
+            | Fact::Refused { path, .. }
+            | Fact::FileOperation { path, .. } => {
                 self.files.left.contains(path)
                     || self.programs.left.iter().any(|it| it.path == *path)
             }

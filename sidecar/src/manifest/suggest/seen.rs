@@ -253,6 +253,12 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
             let protected = sandbox.protected.contains(file);
             opened(seen, path, *access, protected, evidence);
         }
+        // Refused by Landlock: the same. Of a program nobody knows whether it is a script.
+        Fact::Refused { path, access, .. } if access.contains(AccessSet::EXECUTE) => {
+            let program = Program { path: path.clone(), script: None, unlinked: false };
+            first(seen.programs.entry(program), evidence);
+        }
+        Fact::Refused { path, access, .. } => opened(seen, path, *access, false, evidence),
         Fact::Exec { path, links, script, .. } => {
             let unlinked = *links == 0;
             let program = Program { path: path.clone(), script: script.clone(), unlinked };

@@ -119,6 +119,8 @@ pub(super) struct Sight {
     pub(super) tier: Tier,
     /// Hooks of the tier that it does not have.
     pub(super) lacking: Vec<&'static str>,
+    /// Whether refusals are reported.
+    pub(super) refusals: bool,
 }
 
 const ENTERED: &str = "cgroup_attach_task (arrival)";
@@ -128,7 +130,7 @@ const SYSCALL: &str = "sys_enter";
 /// Whether an act is done in every round.
 pub(crate) fn is_repeated(act: &str) -> bool {
     let of_objects = objects::LSM.contains(&act) || RING_HOOKS.contains(&act);
-    !of_objects && !calls::FIRST_ONLY.contains(&act)
+    !of_objects && act != objects::REFUSED && !calls::FIRST_ONLY.contains(&act)
 }
 
 /// Whether these are acts that only LSM programs report, and opens are among them.
@@ -183,6 +185,9 @@ impl Expectations {
         }
         if told.ring {
             waiting.extend(RING_HOOKS);
+        }
+        if sight.refusals {
+            waiting.push(objects::REFUSED);
         }
         waiting.extend(calls::expected(told.done, sight.tier, &sight.lacking));
         waiting.retain(|act| round == Round::First || is_repeated(act));

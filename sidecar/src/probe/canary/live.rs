@@ -98,7 +98,11 @@ impl Canary {
             slots,
             links,
             losses: Arc::clone(probe.losses()),
-            sight: Sight { tier: probe.tier().tier, lacking: probe.lacking().to_vec() },
+            sight: Sight {
+                tier: probe.tier().tier,
+                lacking: probe.lacking().to_vec(),
+                refusals: probe.sees_refusals(),
+            },
             sees_rings: probe.attached().contains(&RING_HOOKS[0]),
             root: root.clone(),
             home,

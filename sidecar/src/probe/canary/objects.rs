@@ -65,6 +65,9 @@ pub(super) const PROCESSES: &str = "cgroup.procs";
 /// Which act the look into Picket is.
 pub(super) const INSPECTED: &str = "ptrace_access_check";
 
+/// Which act is a file of the cgroup's directory that could not be made.
+pub(super) const REFUSED: &str = "call_refused";
+
 /// Which act the signal is.
 pub(super) const SIGNAL: &str = "signal_generate";
 
@@ -203,6 +206,15 @@ impl Expected {
                 self.reached(truth, *how, *whose, *process, *number)
             }
             Fact::Peer { operation, whose, name } => self.peer(*operation, *whose, name),
+            Fact::Refused { path, access, .. } => {
+                let named = truth.place.join(NAMED).into_os_string().into_encoded_bytes();
+                if *path != ObservedPath::Resolved(named) {
+                    return Ok(None);
+                }
+                let both = AccessSet::READ.union(AccessSet::WRITE);
+                same("what was to be done with a file", access, &both)?;
+                Ok(Some(REFUSED))
+            }
             _ => Ok(None),
         }
     }

@@ -33,7 +33,7 @@ fn expected_in(tier: Tier, round: Round) -> Expectations {
         opens: 0b1011,
         done: calls::Done { socket: calls::Asked::Refused, code: true, namespace: true },
     };
-    let sight = Sight { tier, lacking: Vec::new() };
+    let sight = Sight { tier, lacking: Vec::new(), refusals: false };
     let own = (round == Round::Next).then(std::process::id);
     Expectations::new(truth, told, PORT, &sight, round, objects::Expected::new(SOCKET, own))
 }

@@ -7,17 +7,24 @@
 //! never given: pointers could be changed after they were looked at, and what is declared never
 //! asks. When Picket is gone the kernel answers ENOSYS by itself.
 //!
-//! Landlock is not used: what it refuses would be seen by nobody yet.
+//! Files that are surely undeclared are refused by a wall of Landlock's ([`Wall`]), which asks nobody: what it refuses is
+//! read where the calls return.
 
 mod filter;
+mod landlock;
 mod listener;
 mod support;
+mod wall;
 
 use picket_engine::SyscallSet;
 
 pub(super) use self::filter::{Pass, program};
+pub(super) use self::landlock::restrict;
 pub use self::listener::{Attempt, Listener};
-pub use self::support::{StrictError, landlock_version, strict_support};
+pub(super) use self::support::landlock_interface;
+pub use self::support::{StrictError, StrictFiles, landlock_version, strict_support};
+pub(super) use self::wall::Ways;
+pub use self::wall::{Stands, Wall};
 
 /// Which system calls are let through. All others are refused, and recorded first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,9 +80,21 @@ fn reduce_and_clone(
     read_back(instructions.capabilities).during(Step::ReadBack)?;
     let Instructions { program, arguments, environment, .. } = instructions;
     let image = Image::new(program, arguments, environment);
+    restrict(instructions).during(Step::Wall)?;
     // Last: from here on every call needs the pass, and none of it may allocate much.
     confine(instructions.confinement, filter).during(Step::Filter)?;
     clone(&image, mine, filter.pass).during(Step::Clone)
+}
+
+/// Puts up the wall, in the mount namespace that the plugin will see.
+///
+/// After the privileges went, so that it looks at places with the plugin's own rights.
+fn restrict(instructions: &Instructions) -> io::Result<()> {
+    let Some(wall) = &instructions.wall else { return Ok(()) };
+    let interface = confine::landlock_interface()
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?;
+    let rules = wall.iter().map(|(place, ways)| (Path::new(paths::from_c(place)), *ways));
+    confine::restrict(interface, rules, &instructions.numbers)
 }
 
 fn confine(confinement: Confinement, filter: &mut Filter) -> io::Result<()> {

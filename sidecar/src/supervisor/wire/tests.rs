@@ -10,6 +10,7 @@ fn instructions() -> Instructions {
         numbers: vec![0, 1, 2, 9],
         capabilities: CapabilitySet::from_bits(1 << 10),
         confinement: Confinement::Standard,
+        wall: Some(vec![(c"/usr/lib".to_owned(), Ways::READ), (c"/tmp".to_owned(), Ways::WRITE)]),
         orphan: Duration::from_millis(1_500),
     }
 }

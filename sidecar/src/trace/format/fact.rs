@@ -111,6 +111,12 @@ pub(crate) enum Fact {
         arguments: [u64; 6],
         by_arguments: bool,
     },
+    Refused {
+        number: u32,
+        path: Path,
+        #[serde(with = "form")]
+        access: AccessSet,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -191,6 +197,9 @@ impl From<&engine::Fact> for Fact {
                 arguments: *arguments,
                 by_arguments: *by_arguments,
             },
+            engine::Fact::Refused { number, path, access } => {
+                Self::Refused { number: *number, path: path.into(), access: *access }
+            }
         }
     }
 }
@@ -233,6 +242,9 @@ impl From<Fact> for engine::Fact {
             Fact::Peer { operation, whose, name } => Self::Peer { operation, whose, name: name.0 },
             Fact::Denied { number, abi, arguments, by_arguments } => {
                 Self::Denied { number, abi, arguments, by_arguments }
+            }
+            Fact::Refused { number, path, access } => {
+                Self::Refused { number, path: path.into(), access }
             }
         }
     }

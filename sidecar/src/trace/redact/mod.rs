@@ -204,6 +204,7 @@ impl Redactor {
             Fact::Network { address, .. } => *address = self.addresses.replace(*address),
             Fact::Left { cgroup, .. } => *cgroup = self.cgroups.replace(*cgroup),
             Fact::Peer { name, .. } if !name.is_empty() => *name = self.arguments.replace(name),
+            Fact::Refused { path, .. } => self.observed(path),
             // Registers may hold anything, and nobody judges by them.
             Fact::Denied { arguments, .. } => *arguments = [0; 6],
             Fact::Syscall { .. }

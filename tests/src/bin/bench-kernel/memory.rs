@@ -41,7 +41,7 @@ pub(crate) fn run() -> Outcome<Figures> {
 fn bytes_of_maps(max_sandboxes: u32) -> Outcome<BTreeMap<String, u64>> {
     let ids = || loaded_maps().filter_map(Result::ok).map(|map| map.id());
     let before: Vec<u32> = ids().collect();
-    let probe = Probe::load(Settings { max_sandboxes })?;
+    let probe = Probe::load(Settings { max_sandboxes, refusals: false })?;
     let mut bytes = BTreeMap::new();
     for map in loaded_maps().filter_map(Result::ok).filter(|map| !before.contains(&map.id())) {
         let name = map.name_as_str().unwrap_or("?").to_owned();

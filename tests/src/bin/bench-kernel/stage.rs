@@ -57,7 +57,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn load() -> Outcome<Self> {
-        let mut probe = Probe::load(Settings { max_sandboxes: SANDBOXES })?;
+        let mut probe = Probe::load(Settings { max_sandboxes: SANDBOXES, refusals: false })?;
         let rings = probe.take_rings().ok_or("the rings are gone")?;
         let (node, tier) = (Origin::default_node(), probe.tier().tier);
         let metrics = Arc::new(Metrics::new(&node, tier, SeriesBudget::DEFAULT));

@@ -30,6 +30,21 @@ pub(super) fn judge(
     })
 }
 
+/// A name that the kernel would not have. One that is declared was refused by its permissions, as it would have been
+/// without Picket; but a program may be declared and refused for the interpreter or loader that it names.
+pub(super) fn refused(
+    context: &Context<'_>,
+    path: &ObservedPath,
+    access: AccessSet,
+) -> Option<Offence> {
+    if access.contains(AccessSet::EXECUTE) {
+        return Some(Offence::new(Capability::Exec, Reason::DeniedAttempt));
+    }
+    let departs =
+        segments(path).map_or(true, |path| departure(context, &path, access, false).is_some());
+    departs.then_some(Offence::new(Capability::Files, Reason::DeniedAttempt))
+}
+
 /// Why a file that the kernel opened in order to run it may not run: the words of its exec, which
 /// follows, so that a departure has one name whether or not the kernel reports that open.
 const fn run(reason: Reason) -> Reason {

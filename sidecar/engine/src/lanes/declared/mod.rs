@@ -58,6 +58,7 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
         Fact::Denied { number, abi, by_arguments, .. } => {
             syscalls::denied(context, *number, *abi, *by_arguments)
         }
+        Fact::Refused { path, access, .. } => files::refused(context, path, *access),
         Fact::Exit { .. } => None,
     }
 }

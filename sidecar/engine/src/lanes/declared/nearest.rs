@@ -17,14 +17,16 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
     match fact {
         Fact::Syscall { .. } if context.starting => Declared::Launcher,
         Fact::Denied { by_arguments: true, .. } => Declared::OtherArguments,
-        Fact::Open { path, access, .. } if access.contains(AccessSet::EXECUTE) => {
+        Fact::Open { path, access, .. } | Fact::Refused { path, access, .. }
+            if access.contains(AccessSet::EXECUTE) =>
+        {
             program(context, path, None).unwrap_or(Declared::Nothing)
         }
-        Fact::Open { path, access, .. } | Fact::FileOperation { path, access, .. } => {
-            near_path(path)
-                .and_then(|path| file_rule(context, &path, *access))
-                .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone()))
-        }
+        Fact::Open { path, access, .. }
+        | Fact::FileOperation { path, access, .. }
+        | Fact::Refused { path, access, .. } => near_path(path)
+            .and_then(|path| file_rule(context, &path, *access))
+            .map_or(Declared::Nothing, |(rule, _)| Declared::Files(rule.clone())),
         Fact::Exec { path, script, .. } => {
             program(context, path, script.as_deref()).unwrap_or(Declared::Nothing)
         }
