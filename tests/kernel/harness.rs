@@ -205,6 +205,13 @@ impl Watched {
         seen
     }
 
+    /// Forgets what was seen so far, as if the watch began now. For when nobody is in it any more.
+    pub(crate) fn forget(&mut self) {
+        self.seen();
+        self.eye.take_mail(self.id);
+        self.before = self.eye.counts(self.id);
+    }
+
     /// What its sockets have received and sent.
     pub(crate) fn traffic(&self) -> Traffic {
         self.eye.losses.traffic(self.id.slot).unwrap()
@@ -252,6 +259,11 @@ pub(crate) fn sees_objects() -> bool {
 /// Whether opens by io_uring are seen: not in the tier `trace` of older kernels.
 pub(crate) fn sees_rings() -> bool {
     eye().probe().sees_opens_by_ring()
+}
+
+/// Whether the processors are made by a program, as in the guests: what takes seconds elsewhere takes minutes there.
+pub(crate) fn on_emulated_processors() -> bool {
+    fs::read_to_string("/proc/cpuinfo").unwrap().contains("QEMU TCG")
 }
 
 /// What a tier does not see is no accident: the documentation says so in these words.
