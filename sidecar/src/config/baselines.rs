@@ -9,6 +9,7 @@ use super::{Rule, schema, show};
 use crate::{
     baseline::Deployment,
     document::{Digest, Faults, Fix, Once, hints, json_schema as shape, quoted},
+    export::OperatorWord,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub struct Baselines {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Learned {
     /// Its name in its manifest.
-    pub plugin: String,
+    pub plugin: OperatorWord,
     /// The build that runs. Said, not verified.
     pub artifact: Digest,
     /// It runs all the time.
@@ -46,7 +47,7 @@ impl Baselines {
     /// What is said of a plugin, if its runs are trusted.
     #[must_use]
     pub fn learned(&self, plugin: &str) -> Option<&Learned> {
-        self.learn.iter().find(|one| one.plugin == plugin)
+        self.learn.iter().find(|one| one.plugin.as_str() == plugin)
     }
 }
 
@@ -87,7 +88,7 @@ pub(super) fn check(
         let words = [("true", true), ("false", false)];
         let continuous = faults.word("true or false", entry.continuous.as_ref(), &words, false);
         learn.extend(artifact.map(|artifact| Learned {
-            plugin: name.clone(),
+            plugin: OperatorWord::new(name),
             artifact,
             continuous,
         }));
@@ -132,7 +133,7 @@ pub(super) fn show(f: &mut fmt::Formatter<'_>, baselines: Option<&Baselines>) ->
     writeln!(f, "  learn:")?;
     learn.iter().try_for_each(|one| {
         let Learned { plugin, artifact, continuous } = one;
-        writeln!(f, "    - plugin: {}", quoted(plugin))?;
+        writeln!(f, "    - plugin: {}", quoted(plugin.as_str()))?;
         writeln!(f, "      artifact: {}", quoted(&artifact.to_string()))?;
         writeln!(f, "      continuous: {continuous}{}", show::default(!continuous))
     })

@@ -97,6 +97,7 @@ impl<A: Audience> Daemon<'_, A> {
                 manifest: rule.manifest.digest(),
                 deployment: baselines.deployment.clone(),
             },
+            plugin: learned.plugin.clone(),
             continuous: learned.continuous,
         });
         if pupil.is_none() && learning.said.insert(plugin.to_owned()) {
@@ -129,6 +130,7 @@ impl<A: Audience> Daemon<'_, A> {
                     manifest: rule.manifest.digest(),
                     ..pupil.identity.clone()
                 },
+                plugin: learned.plugin.clone(),
                 continuous: learned.continuous,
             });
             if next.as_ref() != Some(&*pupil) {

@@ -63,16 +63,15 @@ impl BaselineMetrics {
     }
 
     /// A run of this plugin is over.
-    pub fn run(&self, plugin: &str, outcome: LearnOutcome) {
-        self.runs.of([(&OperatorWord::new(plugin)).into(), outcome.as_str().into()]).inc();
+    pub fn run(&self, plugin: &OperatorWord, outcome: LearnOutcome) {
+        self.runs.of([plugin.into(), outcome.as_str().into()]).inc();
     }
 
     /// Whether enough is known of this plugin. Its counters exist from then on.
-    pub fn ready(&self, plugin: &str, is_ready: bool) {
-        let plugin = OperatorWord::new(plugin);
-        self.ready.of([(&plugin).into()]).set(i64::from(is_ready));
+    pub fn ready(&self, plugin: &OperatorWord, is_ready: bool) {
+        self.ready.of([plugin.into()]).set(i64::from(is_ready));
         for outcome in LearnOutcome::ALL {
-            drop(self.runs.of([(&plugin).into(), outcome.as_str().into()]));
+            drop(self.runs.of([plugin.into(), outcome.as_str().into()]));
         }
     }
 

@@ -32,7 +32,7 @@ impl Lesson {
 
     /// Learns it, unless enough is known; answers what became of it and what is known now.
     pub(super) fn learn(&self, store: &mut Store) -> Result<(LearnOutcome, Progress), StoreError> {
-        let Pupil { identity, continuous } = &*self.pupil;
+        let Pupil { identity, continuous, .. } = &*self.pupil;
         let mut was_ready = false;
         let (_, now) = store.change(identity, |baseline| {
             was_ready = checks(baseline, *continuous).iter().all(Check::is_met);

@@ -27,7 +27,10 @@ use std::{
 use picket_engine::{SandboxId, baseline::Condition};
 
 use super::Identity;
-use crate::{export::BaselineMetrics, watch::Tap};
+use crate::{
+    export::{BaselineMetrics, OperatorWord},
+    watch::Tap,
+};
 use work::Worker;
 
 /// Inputs that may wait for the thread.
@@ -44,6 +47,8 @@ const SHOWN: usize = 1_024;
 pub struct Pupil {
     /// Whose baseline.
     pub identity: Identity,
+    /// The plugin's name, as it may leave the node.
+    pub plugin: OperatorWord,
     /// It runs all the time: days of watching count, not runs.
     pub continuous: bool,
 }

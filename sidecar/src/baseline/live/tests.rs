@@ -122,7 +122,7 @@ fn counts(text: &str, series: &str, count: usize) -> bool {
 }
 
 fn weather() -> Pupil {
-    Pupil { identity: identity("weather"), continuous: false }
+    Pupil { identity: identity("weather"), plugin: OperatorWord::new("weather"), continuous: false }
 }
 
 const fn at(nanos: u64) -> KernelTime {

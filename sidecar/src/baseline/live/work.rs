@@ -73,7 +73,7 @@ impl Worker {
         self.try_at = KernelTime::BOOT;
         self.store_waiting();
         for lesson in mem::take(&mut self.waiting) {
-            self.metrics.run(&lesson.pupil.identity.plugin, LearnOutcome::NotStored);
+            self.metrics.run(&lesson.pupil.plugin, LearnOutcome::NotStored);
         }
     }
 
@@ -182,7 +182,7 @@ impl Worker {
         let Some(store) = &self.store else { return };
         match lesson::known(store, pupil) {
             Ok(progress) => {
-                self.metrics.ready(&pupil.identity.plugin, progress.is_ready());
+                self.metrics.ready(&pupil.plugin, progress.is_ready());
                 self.tell_if_ready(&progress);
                 self.shared.show(progress);
             }
@@ -220,7 +220,7 @@ impl Worker {
         if WAITING < self.waiting.len()
             && let Some(oldest) = self.waiting.pop_front()
         {
-            self.metrics.run(&oldest.pupil.identity.plugin, LearnOutcome::NotStored);
+            self.metrics.run(&oldest.pupil.plugin, LearnOutcome::NotStored);
         }
     }
 
@@ -229,12 +229,12 @@ impl Worker {
             self.open();
         }
         while let (Some(store), Some(lesson)) = (&mut self.store, self.waiting.front()) {
-            let identity = lesson.pupil.identity.clone();
+            let plugin = lesson.pupil.plugin.clone();
             match lesson.learn(store) {
                 Ok((outcome, progress)) => {
                     self.waiting.pop_front();
-                    self.metrics.run(&identity.plugin, outcome);
-                    self.metrics.ready(&identity.plugin, progress.is_ready());
+                    self.metrics.run(&plugin, outcome);
+                    self.metrics.ready(&plugin, progress.is_ready());
                     self.tell_if_ready(&progress);
                     self.shared.show(progress);
                 }
