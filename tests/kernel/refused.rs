@@ -9,7 +9,7 @@ use picket_tests::{meddle, require_root};
 use serde_json::{Value, json};
 
 use super::actor::Actor;
-use super::harness::sees_objects;
+use super::harness::{Eye, sees_objects};
 use super::place::Place;
 use super::raw;
 
@@ -69,7 +69,8 @@ fn refusal(change: impl FnOnce()) -> Option<String> {
     let told = Actor::start(|| {
         raw::own_mounts().unwrap();
         change();
-        let said = Probe::load(SMALL).err().map(|error| error.to_string());
+        // With the self-test: where LSM programs attach and do not run, it is what asks for the exits.
+        let said = Eye::open().err();
         assert_eq!(held(), 0, "{said:?}");
         json!(said)
     })
@@ -98,15 +99,15 @@ fn a_kernel_without_a_tracepoint_is_refused_by_its_name_with_the_way_out_and_not
 fn a_kernel_without_the_exit_of_a_call_is_refused_by_its_name_where_the_tier_needs_it() {
     let said = refusal(|| {
         raw::mount_new(c"tracefs", Path::new("/sys/kernel/tracing")).unwrap();
-        let events = Path::new("/sys/kernel/tracing/events/syscalls/sys_exit_creat");
-        raw::mount_new(c"tmpfs", events).unwrap();
+        let exit = Path::new("/sys/kernel/tracing/events/syscalls/sys_exit_creat");
+        raw::mount_new(c"tmpfs", exit).unwrap();
     });
     if sees_objects() {
         return assert_eq!(said, None, "the tier `lsm` needs no exits");
     }
     let said = said.unwrap();
     let begin = "the kernel refuses the program sys_exit_creat: ";
-    assert!(said.starts_with(begin) && said.contains("CONFIG_FTRACE_SYSCALLS=y"), "{said}");
+    assert!(said.contains(begin) && said.contains("CONFIG_FTRACE_SYSCALLS=y"), "{said}");
 }
 
 #[test]
