@@ -154,8 +154,11 @@ fn a_million_events_a_second_for_a_minute_balance_to_the_last_one() {
     run.end().assert_honest(130);
 }
 
+/// What a slot has on one CPU.
+type Values = [u8; size_of::<SlotCounts>()];
+
 /// The counters of a running Picket, as anybody with the privilege can open them.
-fn counters_of(run: &Run) -> PerCpuArray<MapData, [u8; size_of::<SlotCounts>()]> {
+fn counters_of(run: &Run) -> PerCpuArray<MapData, Values> {
     PerCpuArray::try_from(Map::PerCpuArray(meddle::map(run.pid(), "COUNTS"))).unwrap()
 }
 
@@ -165,7 +168,7 @@ fn with_changed(change: fn(&mut Counts)) -> (Run, SocketAddr) {
     let (run, address) = start(&plugin, &[], "exec sleep 99", "");
     run.await_report("running");
     let mut counters = counters_of(&run);
-    let mut values: Vec<_> = counters.get(&0, 0).unwrap().to_vec();
+    let mut values = at_rest(&counters);
     // Behind what was seen of each hook.
     let start = usize::try_from(HOOKS).unwrap() * size_of::<u64>()
         + usize::from(hook::EXEC) * size_of::<Counts>();
@@ -182,6 +185,19 @@ fn with_changed(change: fn(&mut Counts)) -> (Run, SocketAddr) {
             .then_some(())
     });
     (run, address)
+}
+
+/// The first slot's counters once nothing fires in it any more: what fires between reading and writing them would be
+/// another change.
+fn at_rest(counters: &PerCpuArray<MapData, Values>) -> Vec<Values> {
+    const EQUAL_LOOKS: u32 = 500;
+    let (mut before, mut looks) = (Vec::new(), 0_u32);
+    wait_for("rest", || {
+        let now = counters.get(&0, 0).unwrap().to_vec();
+        looks = if now == before { looks + 1 } else { 0 };
+        before = now;
+        (EQUAL_LOOKS <= looks).then(|| before.clone())
+    })
 }
 
 fn counts_of(bytes: &[u8]) -> Counts {

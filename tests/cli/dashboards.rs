@@ -125,6 +125,10 @@ fn recorded() -> Vec<String> {
     lines.map(|name| name.trim_matches('"').to_owned()).collect()
 }
 
+/// Panels about what version 1 of the controllers does not count: of block I/O on newer kernels, and of CPU limits where
+/// the sandbox is a cgroup of version 2.
+const UNCOUNTED_ON_HYBRID_HOSTS: [&str; 2] = ["Block I/O by plugin", "Held back by a CPU limit"];
+
 /// A quantile of nothing is a sample, too, and says nothing.
 fn says_something(found: &[Value]) -> bool {
     found.iter().any(|sample| sample["value"][1] != "NaN")
@@ -146,13 +150,17 @@ fn every_query_and_every_recording_rule_finds_something_in_a_running_daemon() {
     stage.make("one");
     let sandbox = daemon.await_watched(&stage.path("one"));
     stage.make("two");
+    let is_hybrid = stage.count_resources();
     stage.enter("one", &format!("cat secret; {LINGER}"));
     daemon.await_about("receipt", &sandbox);
     wait_until("a freeze", || stage.is_frozen("one"));
 
     let wanted = queries().into_iter().map(|(place, query)| (place, substituted(&query)));
+    let (uncounted, wanted): (Vec<_>, Vec<_>) = wanted.partition(|(place, _)| {
+        is_hybrid && UNCOUNTED_ON_HYBRID_HOSTS.iter().any(|title| place.contains(title))
+    });
     let recorded = recorded().into_iter().map(|name| (format!("rule {name}"), name));
-    let mut missing: Vec<(String, String)> = wanted.chain(recorded).collect();
+    let mut missing: Vec<(String, String)> = wanted.into_iter().chain(recorded).collect();
     let deadline = std::time::Instant::now() + picket_tests::PATIENCE;
     while !missing.is_empty() && std::time::Instant::now() < deadline {
         missing
@@ -163,6 +171,10 @@ fn every_query_and_every_recording_rule_finds_something_in_a_running_daemon() {
     let missing: Vec<String> =
         missing.into_iter().map(|(place, query)| format!("{place}: {query}")).collect();
     assert!(missing.is_empty(), "{} without an answer:\n{}", missing.len(), missing.join("\n"));
+
+    for (place, query) in uncounted {
+        assert_eq!(server.query(&query), Some(Vec::new()), "{place}: absent, not 0");
+    }
 
     for (alert, is_it) in [
         ("PicketIncidentOpen", true),

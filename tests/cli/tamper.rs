@@ -10,7 +10,9 @@ use std::path::Path;
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::loaded_programs;
 use libc::{SIGCONT, SIGINT, SIGKILL, SIGSTOP};
-use picket_abi::{MAX_NET_RULES, Member, NetRule, Shelf, Slot, TaskOf};
+use picket_abi::{
+    DeedKey, DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, ReachKey, Shelf, Slot, TaskOf,
+};
 use picket_tests::{meddle, wait_for, wait_until};
 use serde_json::Value;
 
@@ -65,7 +67,7 @@ fn connect4_of(run: &Run) -> meddle::Link {
 }
 
 #[test]
-fn a_socket_hook_that_is_detached_from_a_sandbox_is_an_alarm_within_two_seconds() {
+fn f6_a_socket_hook_that_is_detached_from_a_sandbox_is_an_alarm_within_two_seconds() {
     let (run, address) = resting();
     meddle::detach(connect4_of(&run).id);
     let report = alarm(&run, "probe_detached", "connect4");
@@ -94,7 +96,7 @@ fn another_program_in_the_place_of_pickets_is_an_alarm() {
 }
 
 #[test]
-fn a_tracepoint_that_a_debugger_takes_off_is_an_alarm_for_everybody_and_the_canary_misses_it() {
+fn f6_a_tracepoint_that_a_debugger_takes_off_is_an_alarm_for_everybody_and_the_canary_misses_it() {
     let (run, _) = resting();
     let links = meddle::links(run.pid());
     let is_it = |link: &&meddle::Link| link.tracepoint.as_deref() == Some("sched_process_exec");
@@ -220,7 +222,7 @@ fn a_canary_that_is_killed_or_stopped_is_an_alarm_and_another_takes_its_place() 
 }
 
 #[test]
-fn a_full_table_of_cgroups_is_counted_and_no_attack_and_the_canary_recovers() {
+fn f9_a_full_table_of_cgroups_is_counted_and_no_attack_and_the_canary_recovers() {
     let (run, address) = resting();
     let members = Map::HashMap(meddle::map(run.pid(), "MEMBERS"));
     let mut members: HashMap<MapData, u64, [u8; MEMBER]> = members.try_into().unwrap();
@@ -245,7 +247,7 @@ fn a_full_table_of_cgroups_is_counted_and_no_attack_and_the_canary_recovers() {
 }
 
 #[test]
-fn who_enters_a_cgroup_that_found_no_room_in_the_table_has_left_his_sandbox() {
+fn f9_who_enters_a_cgroup_that_found_no_room_in_the_table_has_left_his_sandbox() {
     let (run, _) = resting();
     let members = Map::HashMap(meddle::map(run.pid(), "MEMBERS"));
     let mut members: HashMap<MapData, u64, [u8; MEMBER]> = members.try_into().unwrap();
@@ -264,7 +266,7 @@ fn who_enters_a_cgroup_that_found_no_room_in_the_table_has_left_his_sandbox() {
 const TASK: usize = size_of::<TaskOf>();
 
 #[test]
-fn a_full_table_of_tasks_is_counted_and_no_attack() {
+fn f9_a_full_table_of_tasks_is_counted_and_no_attack() {
     let (run, address) = resting();
     let tasks = Map::HashMap(meddle::map(run.pid(), "TASKS"));
     let mut tasks: HashMap<MapData, u32, [u8; TASK]> = tasks.try_into().unwrap();
@@ -279,4 +281,38 @@ fn a_full_table_of_tasks_is_counted_and_no_attack() {
     assert!(sum(&get(address, "/metrics").1, "picket_tampering_total") < f64::EPSILON);
     run.signal(SIGINT);
     run.end().assert_honest(130);
+}
+
+/// Puts twice as many keys that nobody uses as there is room for into a table that forgets what was used least.
+fn fill<const KEY: usize>(run: &Run, name: &str) {
+    let table = meddle::map(run.pid(), name);
+    let room = table.info().unwrap().max_entries();
+    let mut table: HashMap<MapData, [u8; KEY], u8> = Map::LruHashMap(table).try_into().unwrap();
+    for number in 0..2 * room {
+        let mut key = [0xff; KEY];
+        key[..4].copy_from_slice(&number.to_ne_bytes());
+        table.insert(key, 1, 0).unwrap();
+    }
+    let there = table.keys().filter(|key| key.as_ref().is_ok_and(|key| key.ends_with(&[0xff; 8])));
+    assert!(room / 2 < u32::try_from(there.count()).unwrap(), "{name} is not full");
+}
+
+#[test]
+fn f9_tables_of_what_was_seen_that_others_fill_hide_nothing() {
+    let plugin = Plugin::new();
+    plugin.write("secret", "");
+    let script = "until [ -e go ]; do sleep 0.1; done; cat secret; exec sleep 99";
+    let (run, _) = start(&plugin, &[], script, "");
+    run.await_report("running");
+    fill::<{ size_of::<FileKey>() }>(&run, "SEEN_FILES");
+    // The kernel keeps fifteen bytes of a name.
+    fill::<{ size_of::<DestinationKey>() }>(&run, "SEEN_DESTINATIO");
+    fill::<{ size_of::<DeedKey>() }>(&run, "SEEN_DEEDS");
+    fill::<{ size_of::<ReachKey>() }>(&run, "SEEN_REACHES");
+    plugin.write("go", "");
+    let ended = run.end();
+    assert_eq!(ended.code, 120, "{ended:?}");
+    let findings = ended.of("finding");
+    let is_it = |finding: &&Value| finding["deed"].as_str().unwrap().contains("secret");
+    assert!(findings.iter().any(is_it), "{findings:?}");
 }

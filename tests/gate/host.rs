@@ -13,9 +13,7 @@ use picket::supervisor::{
     CapabilitySet, CgroupRoot, Confinement, Deadlines, Exit, FrozenInfo, LaunchSpec,
     LauncherProgram, Notice, PassedDescriptor, Ready, Running, Sandbox, start_gated,
 };
-
-/// Longest wait for anything. Far more than it takes, because the host may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use picket_tests::PATIENCE;
 
 pub(crate) fn root() -> CgroupRoot {
     CgroupRoot::find().expect("the gate's tests need a writable cgroup2 mount")

@@ -44,7 +44,7 @@ fn after_a_burst_every_firing_is_accounted_for() {
 }
 
 #[test]
-fn what_found_no_room_is_counted_and_sent_by_the_next_that_does_the_same() {
+fn f9_what_found_no_room_is_counted_and_sent_by_the_next_that_does_the_same() {
     // A kernel side of its own: nobody reads its rings meanwhile, so that the ordinary one runs over.
     let eye: &'static Eye = Box::leak(Box::new(Eye::open().unwrap()));
     // Declared, so that their records are ordinary ones.

@@ -56,10 +56,13 @@ pub(crate) fn eye() -> &'static Eye {
 impl Eye {
     /// Loads a kernel side and proves it by the self-test.
     pub(crate) fn open() -> Result<Self, String> {
+        Self::open_with(Settings { max_sandboxes: SANDBOXES, refusals: true })
+    }
+
+    pub(crate) fn open_with(settings: Settings) -> Result<Self, String> {
         require_root("it loads kernel programs");
         let text = |error: &dyn std::error::Error| error.to_string();
         let root = CgroupRoot::find().map_err(|error| text(&error))?;
-        let settings = Settings { max_sandboxes: SANDBOXES, refusals: true };
         let mut probe = Probe::load(settings).map_err(|error| text(&error))?;
         let mut rings = probe.take_rings().ok_or("the rings are gone")?;
         let program = picket_program();
@@ -205,6 +208,13 @@ impl Watched {
         seen
     }
 
+    /// Forgets what was seen so far, as if the watch began now. For when nobody is in it any more.
+    pub(crate) fn forget(&mut self) {
+        self.seen();
+        self.eye.take_mail(self.id);
+        self.before = self.eye.counts(self.id);
+    }
+
     /// What its sockets have received and sent.
     pub(crate) fn traffic(&self) -> Traffic {
         self.eye.losses.traffic(self.id.slot).unwrap()
@@ -252,6 +262,11 @@ pub(crate) fn sees_objects() -> bool {
 /// Whether opens by io_uring are seen: not in the tier `trace` of older kernels.
 pub(crate) fn sees_rings() -> bool {
     eye().probe().sees_opens_by_ring()
+}
+
+/// Whether the processors are made by a program, as in the guests: what takes seconds elsewhere takes minutes there.
+pub(crate) fn on_emulated_processors() -> bool {
+    fs::read_to_string("/proc/cpuinfo").unwrap().contains("QEMU TCG")
 }
 
 /// What a tier does not see is no accident: the documentation says so in these words.

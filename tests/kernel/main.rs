@@ -8,6 +8,8 @@ mod actor;
 #[cfg(test)]
 mod arguments;
 #[cfg(test)]
+mod below;
+#[cfg(test)]
 mod conservation;
 #[cfg(test)]
 mod contain;
@@ -17,6 +19,8 @@ mod counting;
 mod faults;
 mod flood;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile;
@@ -24,6 +28,8 @@ mod hostile;
 mod identity;
 #[cfg(test)]
 mod kernel_says;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
@@ -50,6 +56,8 @@ mod place;
 mod processes;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]

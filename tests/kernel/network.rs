@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket
 
 use picket_engine::NetworkOperation::{Bind, Connect, Send};
 
-use super::harness::watched;
+use super::harness::{nothing_declared, says_it_is_not_seen, watched};
 use super::raw;
 use super::seen::{TCP, UDP, used};
 
@@ -138,6 +138,30 @@ fn d14_a_bind_is_reported_with_the_port_that_was_asked_for() {
         });
         assert_eq!(seen.network(), [used(Bind, UDP, at), used(Bind, TCP, address)]);
     }
+}
+
+#[test]
+fn d14_listening_at_a_port_that_the_kernel_chooses_needs_no_declaration_and_picket_says_so() {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let bound = watched().act(|| {
+        let socket = raw::socket(any, libc::SOCK_STREAM, 0).unwrap();
+        raw::bind(&socket, any).unwrap();
+        raw::listen(&socket).unwrap();
+    });
+    assert_eq!(bound.network(), [used(Bind, TCP, any)]);
+    // Without a bind there is the number of the call, which a manifest has to declare.
+    let unbound = watched().act(|| {
+        let socket = raw::socket(any, libc::SOCK_STREAM, 0).unwrap();
+        raw::listen(&socket).unwrap();
+    });
+    assert_eq!(unbound.network(), []);
+    for seen in [bound, unbound] {
+        assert_eq!(seen.times(libc::SYS_listen), 1);
+        seen.assert_found(&nothing_declared(), "syscalls undeclared_syscall");
+        let findings = seen.findings(&nothing_declared());
+        assert!(findings.iter().all(|finding| !finding.starts_with("network ")), "{findings:?}");
+    }
+    says_it_is_not_seen("binding to port 0 and listening without bind do not");
 }
 
 #[test]

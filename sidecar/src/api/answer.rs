@@ -6,7 +6,8 @@ use picket_engine::{Resource, ResourceProfile};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    daemon::{PassedOver, Reloaded, SandboxStatus, Status, Unwatched},
+    baseline::Progress,
+    daemon::{LearningStatus, PassedOver, Reloaded, SandboxStatus, Status, Unwatched},
     kubernetes::Workload,
     watch::Breach,
     words,
@@ -27,6 +28,38 @@ pub(crate) struct StatusAnswer {
     /// Containers of Kubernetes that nobody judges.
     #[serde(default)]
     pub(crate) passed_over: Vec<PassedOverAnswer>,
+    /// `None`: nothing is learned.
+    #[serde(default)]
+    pub(crate) learning: Option<LearningAnswer>,
+}
+
+/// How far the learning of baselines is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LearningAnswer {
+    pub(crate) store: String,
+    /// Why nothing can be stored at the moment.
+    pub(crate) trouble: Option<String>,
+    /// Inputs that were not heard: runs of that time teach nothing.
+    pub(crate) missed: u64,
+    pub(crate) plugins: Vec<LearnedAnswer>,
+    /// Plugins that are watched and not learned.
+    pub(crate) not_learned: Vec<String>,
+}
+
+/// A baseline that is learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LearnedAnswer {
+    pub(crate) plugin: String,
+    /// As `picket baseline` names it.
+    pub(crate) key: String,
+    /// Runs that may be learned from.
+    pub(crate) runs: u64,
+    /// Runs that teach nothing.
+    pub(crate) unusable: u64,
+    /// Enough is known, so nothing more is learned.
+    pub(crate) ready: bool,
+    /// Conditions that are not met.
+    pub(crate) missing: Vec<String>,
 }
 
 /// A container of Kubernetes that nobody judges.
@@ -115,6 +148,33 @@ impl From<&Status> for StatusAnswer {
             unwatched: status.unwatched.iter().map(UnwatchedAnswer::from).collect(),
             tampered: status.tampered.iter().map(BreachAnswer::from).collect(),
             passed_over: status.passed_over.iter().map(PassedOverAnswer::from).collect(),
+            learning: status.learning.as_ref().map(LearningAnswer::from),
+        }
+    }
+}
+
+impl From<&LearningStatus> for LearningAnswer {
+    fn from(status: &LearningStatus) -> Self {
+        let LearningStatus { live, not_learned } = status;
+        Self {
+            store: text(&live.store),
+            trouble: live.trouble.clone(),
+            missed: live.missed,
+            plugins: live.plugins.iter().map(LearnedAnswer::from).collect(),
+            not_learned: not_learned.iter().cloned().collect(),
+        }
+    }
+}
+
+impl From<&Progress> for LearnedAnswer {
+    fn from(progress: &Progress) -> Self {
+        Self {
+            plugin: progress.identity.plugin.clone(),
+            key: progress.identity.key(),
+            runs: progress.usable,
+            unusable: progress.unusable,
+            ready: progress.is_ready(),
+            missing: progress.missing.iter().map(|one| one.as_str().to_owned()).collect(),
         }
     }
 }

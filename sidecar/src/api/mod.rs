@@ -24,8 +24,10 @@ mod stream;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use answer::{BreachAnswer, UnwatchedAnswer, WorkloadAnswer};
-pub(crate) use answer::{ModeAnswer, PassedOverAnswer, ReloadAnswer, SandboxAnswer, StatusAnswer};
+pub(crate) use answer::{BreachAnswer, LearnedAnswer, UnwatchedAnswer, WorkloadAnswer};
+pub(crate) use answer::{
+    LearningAnswer, ModeAnswer, PassedOverAnswer, ReloadAnswer, SandboxAnswer, StatusAnswer,
+};
 pub(crate) use client::{Client, ClientError};
 pub use error::ApiError;
 pub(crate) use query::encode;

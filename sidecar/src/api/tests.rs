@@ -79,6 +79,7 @@ async fn answer(mut inbox: mpsc::Receiver<Request>, queue: usize, taps: mpsc::Se
             sandbox: Some(WEATHER),
         }],
         passed_over: Vec::new(),
+        learning: None,
     };
     let named = status.sandboxes.iter().map(|one| (one.sandbox, one.plugin.clone()));
     let (_named, names) = watch::channel(Arc::new(named.collect::<BTreeMap<_, _>>()));

@@ -1,5 +1,5 @@
-//! Baselines outside the engine: whose they are, how they are learned from recordings, where they are kept, and how they
-//! travel. What a baseline is and how two become one is the engine's ([`picket_engine::baseline`]).
+//! Baselines outside the engine: whose they are, how they are learned from recordings and from live sandboxes, where they
+//! are kept, and how they travel. What a baseline is and how two become one is the engine's ([`picket_engine::baseline`]).
 //!
 //! # Invariants
 //!
@@ -10,6 +10,7 @@
 mod exchange;
 mod identity;
 mod learn;
+mod live;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -17,4 +18,5 @@ mod testing;
 pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
 pub use identity::{Deployment, Identity, IdentityError};
 pub use learn::{LearnError, Lesson, lesson};
+pub use live::{Live, LiveStatus, Progress, Pupil, QUEUE};
 pub use store::{Entry, Store, StoreError};

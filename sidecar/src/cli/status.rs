@@ -7,7 +7,10 @@ use hyper::Method;
 use picket_engine::Resource;
 
 use super::{exit, reach, words};
-use crate::api::{PassedOverAnswer, SandboxAnswer, StatusAnswer};
+use crate::{
+    api::{LearningAnswer, PassedOverAnswer, SandboxAnswer, StatusAnswer},
+    daemon::LearningStatus,
+};
 
 type Row = [String; 8];
 
@@ -23,7 +26,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> exit::Exit {
     let Arguments { question, containers } = arguments;
     question.ask(Method::GET, "/v1/status", |answer: &StatusAnswer, socket| {
-        page(answer, socket) + &not_judged(&answer.passed_over, containers)
+        page(answer, socket)
+            + &not_judged(&answer.passed_over, containers)
+            + &answer.learning.as_ref().map(learning).unwrap_or_default()
     })
 }
 
@@ -142,6 +147,37 @@ fn not_judged(containers: &[PassedOverAnswer], listed: bool) -> String {
     lines
 }
 
+/// What there is to say about the learning of baselines.
+fn learning(answer: &LearningAnswer) -> String {
+    let text = |text: &str| words::text(text.as_bytes());
+    let mut lines = format!("\n\nLearning into {}", text(&answer.store));
+    if let Some(trouble) = &answer.trouble {
+        lines.push_str(&format!("\n    NOT LEARNED: {}", text(trouble)));
+    }
+    if 0 < answer.missed {
+        let missed = words::count(answer.missed, "input");
+        lines.push_str(&format!("\n    {missed} not heard: runs of that time teach nothing"));
+    }
+    for one in &answer.plugins {
+        let key: String = one.key.chars().take(12).collect();
+        let mut runs = words::count(one.runs, "run");
+        if 0 < one.unusable {
+            runs.push_str(&format!(" and {} of no use", one.unusable));
+        }
+        let state = match one.ready {
+            true => "known, learned no further".to_owned(),
+            false => format!("missing {}; picket baseline status {key}", one.missing.join(", ")),
+        };
+        let line = format!("{} {key}: {runs}, {state}", one.plugin);
+        lines.push_str(&format!("\n    {}", text(&line)));
+    }
+    for plugin in &answer.not_learned {
+        let line = format!("{plugin}: not learned: {}", LearningStatus::WAY_OUT);
+        lines.push_str(&format!("\n    {}", text(&line)));
+    }
+    lines
+}
+
 fn aligned(row: &Row, table: &[Row]) -> String {
     let cells = row.iter().enumerate().map(|(column, cell)| {
         let cells = table.iter().filter_map(|row| row.get(column));
@@ -156,7 +192,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::api::{BreachAnswer, SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
+    use crate::api::{BreachAnswer, LearnedAnswer, SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
 
     fn status(refused: Option<&str>, sandboxes: Vec<SandboxAnswer>) -> StatusAnswer {
         StatusAnswer {
@@ -168,6 +204,7 @@ mod tests {
             unwatched: Vec::new(),
             tampered: Vec::new(),
             passed_over: Vec::new(),
+            learning: None,
         }
     }
 
@@ -246,6 +283,34 @@ mod tests {
             unnamed: shop/web-0/? in /kubepods/x
         ");
         assert_eq!(not_judged(&[], true), "");
+    }
+
+    #[test]
+    fn what_is_learned_is_shown_with_what_is_missing_and_what_is_not_with_the_way_out() {
+        let one = |plugin: &str, ready: bool, missing: &[&str]| LearnedAnswer {
+            plugin: plugin.to_owned(),
+            key: "71101e1342d1ffff".to_owned(),
+            runs: 3,
+            unusable: u64::from(!ready),
+            ready,
+            missing: missing.iter().map(|&word| word.to_owned()).collect(),
+        };
+        let answer = LearningAnswer {
+            store: "/var/lib/picket/baselines.db".to_owned(),
+            trouble: Some("the store of baselines is full".to_owned()),
+            missed: 7,
+            plugins: vec![one("mail", true, &[]), one("weather", false, &["days", "runs"])],
+            not_learned: vec!["web".to_owned()],
+        };
+        insta::assert_snapshot!(learning(&answer), @"
+
+        Learning into /var/lib/picket/baselines.db
+            NOT LEARNED: the store of baselines is full
+            7 inputs not heard: runs of that time teach nothing
+            mail 71101e1342d1: 3 runs, known, learned no further
+            weather 71101e1342d1: 3 runs and 1 of no use, missing days, runs; picket baseline status 71101e1342d1
+            web: not learned: no artifact is named for it under `baselines.learn`, and a baseline belongs to a build
+        ");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 use picket_engine::{Mode, Pattern};
 
 use super::{
-    Alerts, Api, Kubernetes, Meant, Rule, alerts, group, kubernetes,
+    Alerts, Api, Baselines, Kubernetes, Meant, Rule, alerts, baselines, group, kubernetes,
     manifests::Manifests,
     schema::{self, Document},
 };
@@ -49,6 +49,7 @@ pub(super) struct Checked {
     pub(super) max_sandboxes: u32,
     pub(super) otlp: Option<Written>,
     pub(super) alerts: Option<Alerts>,
+    pub(super) baselines: Option<Baselines>,
     pub(super) kubernetes: Option<Kubernetes>,
     pub(super) sandboxes: Vec<Rule>,
     pub(super) warnings: Vec<Fault>,
@@ -94,6 +95,11 @@ pub(super) fn check(
     let alerts = document.alerts.as_ref();
     let alerts =
         alerts.and_then(|written| alerts::check(written, directory, &mut faults, &mut warnings));
+    let all_good = faults.is_empty();
+    let baselines = document
+        .baselines
+        .as_ref()
+        .and_then(|written| baselines::check(written, &sandboxes, all_good, &mut faults));
     if !faults.is_empty() {
         return Err(faults.into_inner());
     }
@@ -107,6 +113,7 @@ pub(super) fn check(
         max_sandboxes,
         otlp,
         alerts,
+        baselines,
         kubernetes,
         sandboxes,
         warnings,

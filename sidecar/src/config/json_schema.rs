@@ -31,6 +31,7 @@ pub(super) fn root() -> Value {
             ("limits", limits()),
             ("otlp", super::otlp::json_schema()),
             ("alerts", alerts()),
+            ("baselines", super::baselines::json_schema()),
             ("kubernetes", kubernetes()),
             ("sandboxes", sandboxes()),
         ],

@@ -11,6 +11,7 @@
 //! * Files that others may write are refused.
 
 mod alerts;
+mod baselines;
 mod check;
 mod error;
 mod group;
@@ -38,6 +39,7 @@ use crate::{
     manifest::Manifest,
 };
 pub use alerts::{AlertTarget, Alerts, TargetKind};
+pub use baselines::{Baselines, Learned};
 pub use error::ConfigError;
 pub use json_schema::json_schema;
 use schema::{CONFIGURATION, Document};
@@ -64,6 +66,8 @@ pub struct Config {
     pub otlp: Option<Written>,
     /// Who is told of incidents; `None`: nobody.
     pub alerts: Option<Alerts>,
+    /// Whose runs are learned from; `None`: nobody's.
+    pub baselines: Option<Baselines>,
     /// Where containers get their names and manifests from; `None`: this is no node of Kubernetes.
     pub kubernetes: Option<Kubernetes>,
     /// What is watched: cgroups in the order of the file, then containers in that of their manifests' names.
@@ -175,6 +179,7 @@ fn judge(
                 max_sandboxes: checked.max_sandboxes,
                 otlp: checked.otlp,
                 alerts: checked.alerts,
+                baselines: checked.baselines,
                 kubernetes: checked.kubernetes,
                 sandboxes: checked.sandboxes,
                 warnings: own.into_iter().chain(manifests.warnings()).collect(),

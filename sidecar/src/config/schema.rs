@@ -30,6 +30,13 @@ fn missing(field: &str) -> &'static str {
         "targets" => {
             "name who is told: `targets: [{ name: oncall, type: alertmanager, url: \"http://127.0.0.1:9093\" }]`"
         }
+        "learn" => {
+            "name the plugins whose runs you trust: `learn: [{ plugin: weather, artifact: \"sha256:…\" }]`"
+        }
+        "plugin" => "write the plugin's name, as its manifest says it",
+        "artifact" => {
+            "write `artifact: sha256:` and the digits that `sha256sum FILE` says of the build"
+        }
         "name" => "give it a name, such as `name: oncall`: metrics and `picket alerts` call it so",
         "type" => "write `type: alertmanager` or `type: webhook`",
         "url" => "say where it is, such as `url: \"http://127.0.0.1:9093\"`",
@@ -52,6 +59,8 @@ pub(super) struct Document {
     #[serde(default, deserialize_with = "given")]
     pub(super) otlp: Option<Otlp>,
     pub(super) alerts: Option<Alerts>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) baselines: Option<Baselines>,
     #[serde(default, deserialize_with = "given")]
     pub(super) kubernetes: Option<Kubernetes>,
     #[serde(default, deserialize_with = "given")]
@@ -133,6 +142,25 @@ pub(super) struct AlertTarget {
     pub(super) ca_file: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) rate: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Baselines {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) store: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) deployment: Option<Text>,
+    pub(super) learn: At<Vec<Learned>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Learned {
+    pub(super) plugin: Text,
+    pub(super) artifact: Text,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) continuous: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

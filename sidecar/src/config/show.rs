@@ -53,6 +53,7 @@ impl fmt::Display for Effective<'_> {
         if let Some(alerts) = &config.alerts {
             show_alerts(f, alerts)?;
         }
+        super::baselines::show(f, config.baselines.as_ref())?;
         if let Some(kubernetes) = &config.kubernetes {
             show_kubernetes(f, kubernetes, &config.sandboxes)?;
         }

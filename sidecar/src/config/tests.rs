@@ -1,6 +1,7 @@
 //! Which configurations are accepted, and what they come to.
 
 mod alerts;
+mod baselines;
 mod refused;
 mod schema;
 

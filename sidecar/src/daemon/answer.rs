@@ -39,6 +39,7 @@ impl<A: Audience> Daemon<'_, A> {
             tampered: self.session.breaches(),
             unwatched: self.sandboxes.unwatched(),
             passed_over: self.sandboxes.containers.passed_over().cloned().collect(),
+            learning: self.learning_status(),
         }
     }
 

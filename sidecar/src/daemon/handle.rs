@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use picket_engine::{Mode, ResourceProfile, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::learning::LearningStatus;
 use crate::{
     kubernetes::Workload,
     probe::Tier,
@@ -31,6 +32,8 @@ pub struct Status {
     pub unwatched: Vec<Unwatched>,
     /// Every container of Kubernetes that is there and that nobody judges, in the order of their paths.
     pub passed_over: Vec<PassedOver>,
+    /// How far learning is; `None`: nothing is learned.
+    pub learning: Option<LearningStatus>,
 }
 
 /// A container of Kubernetes that nobody judges.

@@ -15,6 +15,7 @@ mod files;
 mod handle;
 mod inotify;
 mod kubelet;
+mod learning;
 mod news;
 mod notify;
 mod reload;
@@ -39,6 +40,8 @@ pub use handle::{
     Status, Unwatched, Why,
 };
 use kubelet::Kubelet;
+use learning::Learning;
+pub use learning::LearningStatus;
 use notify::Notifier;
 use picket_engine::SandboxId;
 use reload::Reloads;
@@ -183,8 +186,9 @@ pub async fn run(
         source: io::Error::other(error),
     })?;
     let alerts = alerting::start(outbox, &config, &mut session)?;
-    let (mut daemon, mut ears) =
-        Daemon::open(session, config, alerts, health, notifier, audience).await?;
+    let learning = learning::start(&config, &session)?;
+    let edges = Edges { alerts, learning, health, notifier };
+    let (mut daemon, mut ears) = Daemon::open(session, config, edges, audience).await?;
     let mut beat = interval(daemon.notifier.heartbeat().unwrap_or(BEAT).min(BEAT));
     let mut refresh = interval_at(Instant::now() + REFRESH, REFRESH);
     for timer in [&mut beat, &mut refresh] {
@@ -219,6 +223,7 @@ pub async fn run(
             _ = beat.tick() => {
                 log.flush();
                 daemon.tend_held();
+                daemon.tend_learning();
                 daemon.health.tampered(!daemon.session.breaches().is_empty());
                 if daemon.health.lives().is_ok() {
                     daemon.notifier.alive();
@@ -232,6 +237,14 @@ pub async fn run(
     Ok(())
 }
 
+/// What stands beside the daemon.
+struct Edges {
+    alerts: Option<Alerts>,
+    learning: Option<Learning>,
+    health: Arc<Health>,
+    notifier: Notifier,
+}
+
 /// What the daemon hears from its threads.
 struct Ears {
     discoveries: mpsc::Receiver<Discovery>,
@@ -243,6 +256,7 @@ struct Ears {
 struct Daemon<'a, A> {
     session: Session,
     alerts: Option<Alerts>,
+    learning: Option<Learning>,
     rules: Rules,
     resolver: Resolver,
     sandboxes: Sandboxes,
@@ -262,11 +276,10 @@ impl<'a, A: Audience> Daemon<'a, A> {
     async fn open(
         session: Session,
         config: Config,
-        alerts: Option<Alerts>,
-        health: Arc<Health>,
-        notifier: Notifier,
+        edges: Edges,
         audience: &'a mut A,
     ) -> Result<(Self, Ears), DaemonError> {
+        let Edges { alerts, learning, health, notifier } = edges;
         let failed = |step| move |source| DaemonError::System { step, source };
         let (resolver, config) = (Resolver::default(), Arc::new(config));
         let resolutions = {
@@ -306,6 +319,7 @@ impl<'a, A: Audience> Daemon<'a, A> {
             metrics: DaemonMetrics::register(session.metrics()),
             session,
             alerts,
+            learning,
             rules,
             resolver,
             sandboxes: Sandboxes::of(names, outbox),
@@ -333,7 +347,7 @@ impl<'a, A: Audience> Daemon<'a, A> {
         self.health.enter(Stage::Stopping);
         self.notifier.stopping();
         self.end_alerts().await;
-        let Self { mut session, sandboxes, audience, .. } = self;
+        let Self { mut session, sandboxes, learning, audience, .. } = self;
         for (id, watched) in sandboxes.watched {
             if watched.state == State::Frozen {
                 let text = format!("is left frozen; its cgroup is {}", watched.path.display());
@@ -343,6 +357,11 @@ impl<'a, A: Audience> Daemon<'a, A> {
         }
         for expected in sandboxes.containers.into_held() {
             session.give_up(expected);
+        }
+        // The watch loop with it: what it was told is done, and nothing follows.
+        drop(session);
+        if let Some(learning) = learning {
+            learning.end(audience);
         }
         audience.remark("stopped", "nothing is watched any more");
     }

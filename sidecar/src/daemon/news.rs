@@ -100,6 +100,7 @@ impl<A: Audience> Daemon<'_, A> {
         if let (Some(alerts), Some(watched)) = (&self.alerts, self.sandboxes.watched.get(&id)) {
             alerts.place(id, watched.joined.cgroup());
         }
+        self.introduce_to_learning(id);
         self.audience.name(id, &status.plugin);
         let mode = status.mode.as_str();
         let text = match &status.workload {

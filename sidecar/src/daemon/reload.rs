@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     Audience, Daemon, Looked, Reloaded, RequestError, alerting,
     containers::{self, Meaning},
-    plural,
+    learning, plural,
     rules::{Resolution, Rules},
     sandboxes::Sandboxes,
 };
@@ -198,7 +198,9 @@ impl<A: Audience> Daemon<'_, A> {
             self.leave(path);
             so_far.removed += 1;
         }
+        let another_manifest = self.reassign();
         so_far.changed = self.rejudge();
+        self.remind(&another_manifest);
         let undecided = self.sandboxes.containers.undecided();
         let containers: Vec<_> = undecided.into_iter().chain(meant_no_more).collect();
         let names = self.sandboxes.status(&self.session, &self.rules).into_iter();
@@ -300,6 +302,7 @@ fn keep_what_needs_a_restart(config: &mut Config, former: &Config) -> Vec<&'stat
         kept.push("otlp");
     }
     alerting::keep_what_needs_a_restart(config, former, &mut kept);
+    learning::keep_what_needs_a_restart(config, former, &mut kept);
     let fixed = |config: &Config| {
         config.kubernetes.as_ref().map(|kubernetes| (kubernetes.logs.clone(), kubernetes.scope))
     };

@@ -19,6 +19,7 @@ use super::{
     rules::{Resolution, Rules},
 };
 use crate::{
+    baseline::Pupil,
     clock,
     export::Subject,
     kubernetes::Workload,
@@ -45,6 +46,8 @@ pub(super) struct Watched {
     pub(super) workload: Option<Workload>,
     /// What the paths of its manifest mean in its own root, if that was looked into.
     pub(super) places: Option<Places>,
+    /// Whose runs its are, if they are learned.
+    pub(super) pupil: Option<Pupil>,
     /// What is said of it outside.
     pub(super) named: Arc<Subject>,
 }
@@ -242,6 +245,7 @@ impl Sandboxes {
                 other_root,
                 workload,
                 places,
+                pupil: None,
                 named: subject,
             },
         );

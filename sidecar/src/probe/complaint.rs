@@ -2,13 +2,20 @@
 
 use std::{fs, io};
 
-use aya::programs::ProgramError;
+use aya::{
+    BtfError,
+    programs::{ProgramError, trace_point::TracePointError},
+};
 
 use super::load::LoadError;
 
 /// Debian and Ubuntu let nobody but `CAP_SYS_ADMIN` open performance events when this setting is at their default.
 const PARANOID: &str = "; kernel.perf_event_paranoid is above 2 and CAP_SYS_ADMIN is missing: set it to 2 \
                         (sysctl kernel.perf_event_paranoid=2), or boot with the BPF LSM, which needs no such event";
+
+/// The way out where a hook is missing.
+const NEEDED: &str = "boot Linux 6.1 or later, built with the options that docs/kernels.md lists under Required \
+                      configuration";
 
 fn is_paranoid(error: &aya::sys::SyscallError) -> bool {
     error.call.starts_with("perf_event_open")
@@ -34,6 +41,15 @@ pub(super) fn reason(error: &ProgramError) -> String {
         ProgramError::SyscallError(error) => {
             let hint = if is_paranoid(error) { PARANOID } else { "" };
             format!("{}: {}{hint}", error.call, error.io_error)
+        }
+        ProgramError::Btf(BtfError::UnknownBtfTypeName { type_name }) => {
+            format!("this kernel has no {type_name}: {NEEDED}")
+        }
+        ProgramError::TracePointError(TracePointError::FileError { filename, io_error }) => {
+            format!(
+                "{}: {io_error}: {NEEDED}, CONFIG_FTRACE_SYSCALLS=y among them",
+                filename.display()
+            )
         }
         other => other.to_string(),
     }

@@ -171,9 +171,15 @@ impl CgroupRoot {
 }
 
 /// Has the kernel count in what is made in this directory, as far as that is to be had: where a controller is not, or
-/// may not be switched on because processes are in the directory, what it counts stays unknown.
+/// processes are in the directory, what it counts stays unknown.
 fn count_below(directory: &Path) {
     let words = |file| fs::read_to_string(directory.join(file)).unwrap_or_default();
+    // `pids` alone may be switched on beside processes, and then no process can enter what is below: the directory has
+    // become the root of a threaded subtree (`cgroup_is_thread_root`). The tree's own root, which has no type, never does.
+    if directory.join("cgroup.type").exists() && !words("cgroup.procs").is_empty() {
+        tracing::debug!(directory = %directory.display(), "has processes: what sandboxes use is not counted here");
+        return;
+    }
     let (available, on) = (words("cgroup.controllers"), words("cgroup.subtree_control"));
     let is_in = |words: &str, name: &str| words.split_whitespace().any(|word| word == name);
     for name in COUNTED.into_iter().filter(|name| is_in(&available, name) && !is_in(&on, name)) {

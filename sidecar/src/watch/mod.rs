@@ -145,6 +145,7 @@ enum Early {
 enum Late {
     Join { sandbox: SandboxId, policy: Box<Policy>, found: Found, controls: Containment },
     Replace { sandbox: SandboxId, policy: Box<Policy> },
+    Remind { sandbox: SandboxId },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
     Canary { reply: mpsc::SyncSender<Vec<Decoded>> },
@@ -265,6 +266,12 @@ impl Watch {
     /// Judges a sandbox by another policy from now on.
     pub fn replace(&self, sandbox: SandboxId, policy: Policy) {
         self.tell(Command::Late(Late::Replace { sandbox, policy: Box::new(policy) }));
+    }
+
+    /// Has the kernel side forget what it has seen of a sandbox that runs, so that everything it does is reported once more.
+    /// Right before that, the policy that it has passes the engine again: what comes after it is reported whole.
+    pub fn remind(&self, sandbox: SandboxId) {
+        self.tell(Command::Late(Late::Remind { sandbox }));
     }
 
     /// Passes on what the supervisor noticed.

@@ -24,19 +24,36 @@ pub enum Passed {
 /// The listener's end.
 #[derive(Debug)]
 pub struct Tap {
-    passed: mpsc::Receiver<Passed>,
+    passed: mpsc::Receiver<(u64, Passed)>,
     missed: Arc<AtomicU64>,
+    missed_before: u64,
 }
 
 impl Tap {
     /// The next thing that passed; `None` once the loop has ended.
     pub async fn next(&mut self) -> Option<Passed> {
-        self.passed.recv().await
+        let heard = self.passed.recv().await;
+        self.note(heard)
     }
 
     /// As [`Tap::next`], for a listener with a thread of its own. Not to be called inside a runtime.
     pub fn next_blocking(&mut self) -> Option<Passed> {
-        self.passed.blocking_recv()
+        let heard = self.passed.blocking_recv();
+        self.note(heard)
+    }
+
+    fn note(&mut self, heard: Option<(u64, Passed)>) -> Option<Passed> {
+        let (before, passed) =
+            heard.map_or((self.missed(), None), |(missed, it)| (missed, Some(it)));
+        self.missed_before = before;
+        passed
+    }
+
+    /// How much had found the queue full before that which was heard last, and so where the gaps are: what waits in the
+    /// queue may be older than the newest of them.
+    #[must_use]
+    pub fn missed_before(&self) -> u64 {
+        self.missed_before
     }
 
     /// How much found the queue full so far and was not heard.
@@ -48,7 +65,7 @@ impl Tap {
 
 /// The loop's end: it never waits for a listener.
 pub(crate) struct Source {
-    listener: mpsc::Sender<Passed>,
+    listener: mpsc::Sender<(u64, Passed)>,
     missed: Arc<AtomicU64>,
 }
 
@@ -56,7 +73,7 @@ pub(crate) struct Source {
 pub(crate) fn open(capacity: usize) -> (Source, Tap) {
     let (listener, passed) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
-    (Source { listener, missed: Arc::clone(&missed) }, Tap { passed, missed })
+    (Source { listener, missed: Arc::clone(&missed) }, Tap { passed, missed, missed_before: 0 })
 }
 
 impl Source {
@@ -64,7 +81,7 @@ impl Source {
     pub(crate) fn pass(&self, passed: impl FnOnce() -> Passed) -> bool {
         match self.listener.try_reserve() {
             Ok(room) => {
-                room.send(passed());
+                room.send((self.missed.load(Ordering::Relaxed), passed()));
                 true
             }
             Err(mpsc::error::TrySendError::Full(())) => {

@@ -44,10 +44,14 @@ fn a_daemon_that_has_contained_something_is_scraped_with_all_that_is_registered_
     let mut stage = stage();
     let [collector, alertmanager] = [(); 2].map(|()| Sink::open());
     let outputs = format!(
-        "otlp: {{ endpoint: '{}' }}\nalerts:\n  outbox: {}\n  targets: [{{ name: am, type: alertmanager, url: '{}' }}]\n",
+        "otlp: {{ endpoint: '{}' }}\nalerts:\n  outbox: {}\n  targets: [{{ name: am, type: alertmanager, url: '{}' }}]\n\
+         baselines:\n  store: {}\n  learn: [{{ plugin: {}, artifact: \"sha256:{:064}\" }}]\n",
         collector.url(),
         stage.plugin.path("outbox.db").display(),
-        alertmanager.url()
+        alertmanager.url(),
+        stage.plugin.path("baselines.db").display(),
+        stage.plugin.name(),
+        0
     );
     stage.configure_with(&stage.rule("*", ""), &outputs);
     let daemon = stage.watching();
@@ -61,6 +65,7 @@ fn a_daemon_that_has_contained_something_is_scraped_with_all_that_is_registered_
     });
     let cpu = "picket_sandbox_cpu_seconds_total{mode=\"user\"}";
     wait_until("a reading", || daemon.reads(cpu).is_some());
+    wait_until("a baseline", || daemon.counts("picket_baseline_ready 0"));
     let found = families(&daemon.get("/metrics").1);
     let registered = metric::ALL.iter().map(|one| {
         let labels = one.labels.iter().chain(label::CONSTANT);

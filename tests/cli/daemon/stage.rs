@@ -18,6 +18,8 @@ use super::super::scrape::value;
 pub(crate) struct Stage {
     pub(crate) plugin: Plugin,
     pub(crate) home: PathBuf,
+    /// On hybrid hosts: a cgroup in each hierarchy that counts what processes use.
+    beside: Vec<PathBuf>,
     children: Vec<Child>,
 }
 
@@ -35,9 +37,27 @@ impl Stage {
         fs::create_dir(&home).unwrap();
         plugin.write("manifest.yaml", plugin.manifest());
         plugin.write("secret", "secret\n");
-        let stage = Self { plugin, home, children: Vec::new() };
+        let stage = Self { plugin, home, beside: Vec::new(), children: Vec::new() };
         stage.configure(&stage.rule("*", ""));
         stage
+    }
+
+    /// Has the kernel count what those who enter later use, as orchestrators do. Whether the host is hybrid.
+    pub(crate) fn count_resources(&mut self) -> bool {
+        for controller in ["memory", "pids"] {
+            let hierarchy = Path::new("/sys/fs/cgroup").join(controller);
+            if hierarchy.join("cgroup.procs").exists() {
+                let place = hierarchy.join(self.name());
+                fs::create_dir(&place).unwrap();
+                self.beside.push(place);
+            }
+        }
+        if self.beside.is_empty() {
+            for place in [self.home.parent().unwrap(), &self.home] {
+                fs::write(place.join("cgroup.subtree_control"), "+cpu +memory +io +pids").unwrap();
+            }
+        }
+        !self.beside.is_empty()
     }
 
     /// A rule for cgroups below the stage's own, as a line of YAML.
@@ -91,8 +111,11 @@ impl Stage {
     /// Has a shell enter the cgroup and then execute another with this script, as a container's runtime does.
     pub(crate) fn enter(&mut self, name: &str, script: &str) {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "echo $$ > \"$0/cgroup.procs\"; exec /bin/sh -c \"$1\""]);
-        command.arg(self.place(name)).arg(script).current_dir(self.plugin.directory());
+        const INSIDE: &str = "script=$0
+            for place; do echo $$ > \"$place/cgroup.procs\"; done
+            exec /bin/sh -c \"$script\"";
+        command.args(["-c", INSIDE, script]).args(&self.beside).arg(self.place(name));
+        command.current_dir(self.plugin.directory());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.children.push(command.spawn().unwrap());
     }
@@ -166,6 +189,7 @@ impl Drop for Stage {
         for child in &mut self.children {
             drop(child.wait());
         }
+        self.beside.iter().for_each(|place| remove_tree(place));
         remove_tree(&self.home);
     }
 }

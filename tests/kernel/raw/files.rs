@@ -1,6 +1,7 @@
 //! Opening, mounting and hiding files.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in std")]
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -94,6 +95,15 @@ pub(crate) fn bind_mount(what: &Path, to: &Path) -> io::Result<()> {
     mount(Some(what), to, libc::MS_BIND)
 }
 
+/// Mounts a new file system of this kind.
+pub(crate) fn mount_new(kind: &CStr, to: &Path) -> io::Result<()> {
+    let to = c_string(to);
+    let kind = kind.as_ptr();
+    // SAFETY: C strings; there are no options.
+    let result = unsafe { libc::mount(kind, to.as_ptr(), kind, 0, std::ptr::null()) };
+    checked(result.into()).map(drop)
+}
+
 fn mount(what: Option<&Path>, to: impl AsRef<Path>, flags: libc::c_ulong) -> io::Result<()> {
     let (what, to) = (what.map(c_string), c_string(to));
     let what = what.as_ref().map_or(std::ptr::null(), |what| what.as_ptr());
@@ -130,6 +140,13 @@ impl SharedPath {
         for (byte, letter) in self.bytes[place..].iter().zip(end) {
             byte.store(*letter, Ordering::Relaxed);
         }
+    }
+
+    /// Its last letters now.
+    pub(crate) fn ends_with(&self, end: &[u8]) -> bool {
+        let place = self.bytes.len() - 1 - end.len();
+        let mut letters = self.bytes[place..].iter().map(|byte| byte.load(Ordering::Relaxed));
+        end.iter().all(|letter| letters.next() == Some(*letter))
     }
 
     /// Opens whatever it says at the moment the kernel looks.

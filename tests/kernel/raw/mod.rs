@@ -17,15 +17,15 @@ use std::path::Path;
 
 pub(crate) use calls::{ANONYMOUS, call_with, map, old_clone, protect, protect_by_key};
 pub(crate) use files::{
-    SharedPath, bind_mount, create, detached_clone, memfd, old_open, open, open_at, open_by_handle,
-    openat2, own_mounts,
+    SharedPath, bind_mount, create, detached_clone, memfd, mount_new, old_open, open, open_at,
+    open_by_handle, openat2, own_mounts,
 };
 pub(crate) use names::{make_pipe, pass, take, truncate};
 pub(crate) use processes::{descriptor_of, kill, kill_with_origin, read_memory, seize, tick};
 pub(crate) use ring::{BY_WORKER, LATE, POLLED, Ring};
 pub(crate) use sockets::{
-    bind, connect, landlock_without_connections, put_off_connect, send, send_batch, send_connected,
-    socket,
+    SharedAddress, bind, connect, landlock_without_connections, listen, put_off_connect,
+    reset_at_the_end, send, send_batch, send_connected, socket,
 };
 
 fn c_string(path: impl AsRef<Path>) -> CString {

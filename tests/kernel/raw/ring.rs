@@ -1,8 +1,9 @@
 //! io_uring by its system calls: one request at a time.
 #![expect(unsafe_code, reason = "a ring is memory shared with the kernel")]
 
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -49,7 +50,7 @@ struct Request {
 const _: () = assert!(size_of::<Request>() == 64);
 
 /// `struct io_uring_params`: what is asked for, and where things lie.
-type Parameters = [u32; 30];
+pub(crate) type Parameters = [u32; 30];
 
 pub(crate) struct Ring {
     ring: OwnedFd,
@@ -66,9 +67,32 @@ impl Ring {
         let ring = descriptor(unsafe {
             libc::syscall(libc::SYS_io_uring_setup, ENTRIES, parameters.as_mut_ptr())
         })?;
+        Self::of(ring, parameters)
+    }
+
+    /// A second hand on somebody's ring.
+    pub(crate) fn of(ring: OwnedFd, parameters: Parameters) -> io::Result<Self> {
         let memory = map(&ring, 4096, 0)?;
         let requests = map(&ring, 4096, 0x1000_0000)?.cast();
         Ok(Self { ring, memory, requests, parameters })
+    }
+
+    /// What makes a second hand of a copy of the descriptor, whose number comes first.
+    pub(crate) fn shared(&self) -> (RawFd, Parameters) {
+        (self.ring.as_raw_fd(), self.parameters)
+    }
+
+    /// Asks for an open that makes a file, and does not wait. The ring's owner has the same text at the same place.
+    pub(crate) fn ask_to_make(&self, path: &CStr) -> io::Result<()> {
+        let request = Request {
+            operation: OP_OPENAT,
+            descriptor: libc::AT_FDCWD,
+            address: path.as_ptr() as u64,
+            length: 0o600,
+            how: (libc::O_CREAT | libc::O_WRONLY).cast_unsigned(),
+            ..Request::default()
+        };
+        self.hand_over(request, 0)
     }
 
     /// Gives the ring a table of its own, empty.

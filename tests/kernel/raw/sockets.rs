@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{checked, descriptor};
 
@@ -32,6 +33,11 @@ pub(crate) fn bind(socket: &OwnedFd, to: SocketAddr) -> io::Result<()> {
     let result =
         unsafe { libc::syscall(libc::SYS_bind, socket.as_raw_fd(), address.as_ptr(), size) };
     checked(result).map(drop)
+}
+
+pub(crate) fn listen(socket: &OwnedFd) -> io::Result<()> {
+    // SAFETY: numbers only.
+    checked(unsafe { libc::syscall(libc::SYS_listen, socket.as_raw_fd(), 1) }).map(drop)
 }
 
 /// `sendto` of a few bytes.
@@ -78,18 +84,20 @@ pub(crate) fn send_batch(socket: &OwnedFd, to: SocketAddr, n_datagrams: u32) -> 
 /// From now on the socket's connect sends nothing before its first write does.
 pub(crate) fn put_off_connect(socket: &OwnedFd) -> io::Result<()> {
     let on: libc::c_int = 1;
-    let size = libc::socklen_t::try_from(size_of_val(&on)).unwrap();
-    // SAFETY: a number and its size.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_FASTOPEN_CONNECT,
-            (&raw const on).cast(),
-            size,
-        )
-    };
-    checked(result.into()).map(drop)
+    set(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT, &on)
+}
+
+/// From now on the end of the socket's connection is a reset, after which no port stays taken.
+pub(crate) fn reset_at_the_end(socket: &OwnedFd) -> io::Result<()> {
+    set(socket, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
+}
+
+/// `T` is what the option takes: numbers.
+fn set<T>(socket: &OwnedFd, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
+    let size = libc::socklen_t::try_from(size_of::<T>()).unwrap();
+    let (socket, value) = (socket.as_raw_fd(), std::ptr::from_ref(value).cast());
+    // SAFETY: an option's value and its size.
+    checked(unsafe { libc::setsockopt(socket, level, option, value, size) }.into()).map(drop)
 }
 
 /// From now on Landlock refuses this thread to connect by TCP.
@@ -125,5 +133,38 @@ pub(super) fn sockaddr(address: SocketAddr) -> ([u8; 28], libc::socklen_t) {
             bytes[8..24].copy_from_slice(&SocketAddrV6::ip(&v6).octets());
             (bytes, 28)
         }
+    }
+}
+
+/// An IPv4 address to which one thread connects while another rewrites it.
+pub(crate) struct SharedAddress {
+    bytes: [AtomicU8; 16],
+}
+
+impl SharedAddress {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let (bytes, 16) = sockaddr(address) else { panic!("{address} is no IPv4 address") };
+        Self { bytes: std::array::from_fn(|at| AtomicU8::new(bytes[at])) }
+    }
+
+    /// Rewrites it, byte by byte.
+    pub(crate) fn say(&self, address: SocketAddr) {
+        for (byte, wanted) in self.bytes.iter().zip(sockaddr(address).0) {
+            byte.store(wanted, Ordering::Relaxed);
+        }
+    }
+
+    /// What it says now.
+    pub(crate) fn said(&self) -> SocketAddr {
+        let [_, _, high, low, a, b, c, d, ..] =
+            self.bytes.each_ref().map(|byte| byte.load(Ordering::Relaxed));
+        SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low])))
+    }
+
+    /// Connects to whatever it says at the moment the kernel looks.
+    pub(crate) fn connect(&self, socket: &impl AsRawFd) -> io::Result<()> {
+        let (at, size) = (self.bytes.as_ptr(), size_of_val(&self.bytes));
+        // SAFETY: an address and its size; others write to it by atomics.
+        checked(unsafe { libc::syscall(libc::SYS_connect, socket.as_raw_fd(), at, size) }).map(drop)
     }
 }

@@ -1,10 +1,10 @@
 //! What a plugin was seen to do while nobody attacked it: a baseline, learned run by run and then frozen.
 //!
-//! **Not fed by live events yet.** `picket baseline` drives exactly these modules with recorded runs. The method, its
-//! limits and its files: `docs/baselines.md`.
+//! Fed by recorded runs (`picket baseline learn`) and by what the daemon watches (`baselines:` in its configuration).
+//! **Nothing is scored by it yet.** The method, its limits and its files: `docs/baselines.md`.
 //!
-//! In order of use: an [`Observer`] hears the inputs of a recording and makes a [`Run`] of each sandbox in it: how often
-//! what was done, by [`Family`], as templates. A [`Baseline`] joins runs, by the identity of each, so that the same run
+//! In order of use: an [`Observer`] hears the inputs of the engine and makes a [`Run`] of each sandbox: how often what was
+//! done, by [`Family`], as templates. A [`Baseline`] joins runs, by the identity of each, so that the same run
 //! counts once however often and by whichever way it arrives. [`gate`] says what is missing until it is known well
 //! enough. Frozen, it becomes [`Counts`]: keyed hashes without a string, which say how surprising a deed is.
 //!

@@ -97,7 +97,7 @@ fn a_kill_freezes_first_and_kills_on_the_receipt() {
 }
 
 #[test]
-fn a_freeze_that_failed_becomes_a_kill_whatever_was_asked() {
+fn g3_a_freeze_that_failed_becomes_a_kill_whatever_was_asked() {
     for goal in [Step::Freeze, Step::Kill] {
         check(goal, OnExpiry::Hold, &[(3, NOT_FROZEN, "kill freeze_failed 1", Rung::Killing)]);
     }

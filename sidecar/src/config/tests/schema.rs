@@ -32,6 +32,9 @@ fn the_schema_has_the_keys_that_the_reader_has() {
     assert_eq!(inner("alerts"), validate::keys::<schema::Alerts>());
     let target = &SCHEMA["properties"]["alerts"]["properties"]["targets"]["items"];
     assert_eq!(validate::properties(target), validate::keys::<schema::AlertTarget>());
+    assert_eq!(inner("baselines"), validate::keys::<schema::Baselines>());
+    let learned = &SCHEMA["properties"]["baselines"]["properties"]["learn"]["items"];
+    assert_eq!(validate::properties(learned), validate::keys::<schema::Learned>());
     assert_eq!(inner("kubernetes"), validate::keys::<schema::Kubernetes>());
     let rule = &SCHEMA["properties"]["sandboxes"]["items"];
     assert_eq!(validate::properties(rule), validate::keys::<schema::Sandbox>());

@@ -329,6 +329,12 @@ pub static TECHNIQUES: &[Technique] = &[
         trace: Claim { sees: Sight::Call, how: "danger set" },
     },
     Technique {
+        id: "F6",
+        what: "the pin of a program or map is removed",
+        lsm: Claim { sees: Sight::Prevented, how: "nothing is pinned; links are compared each second, and one that is gone is an alarm within 2 s" },
+        trace: Claim { sees: Sight::Prevented, how: "nothing is pinned; links are compared each second, and one that is gone is an alarm within 2 s" },
+    },
+    Technique {
         id: "F7",
         what: "a new user namespace",
         lsm: Claim { sees: Sight::Object, how: "`userns_create` (6.1), and the namespaces of each new task" },
@@ -339,6 +345,12 @@ pub static TECHNIQUES: &[Technique] = &[
         what: "a fork bomb or a flood of events",
         lsm: Claim { sees: Sight::Object, how: "processes are counted, verdicts have a ring of their own, losses are exact" },
         trace: Claim { sees: Sight::Object, how: "processes are counted, verdicts have a ring of their own, losses are exact" },
+    },
+    Technique {
+        id: "F9",
+        what: "tables of the kernel side are filled, so that what follows finds no room",
+        lsm: Claim { sees: Sight::Object, how: "what was seen before is forgotten and reported once more; a cgroup or task without room is counted as lost, and who enters such a cgroup has left; a sandbox without a slot is not started" },
+        trace: Claim { sees: Sight::Object, how: "what was seen before is forgotten and reported once more; a cgroup or task without room is counted as lost, and who enters such a cgroup has left; a sandbox without a slot is not started" },
     },
     Technique {
         id: "F10",
@@ -369,5 +381,23 @@ pub static TECHNIQUES: &[Technique] = &[
         what: "cgroups made below one's own",
         lsm: Claim { sees: Sight::Object, how: "`cgroup_mkdir`: they belong to the sandbox" },
         trace: Claim { sees: Sight::Object, how: "`cgroup_mkdir`: they belong to the sandbox" },
+    },
+    Technique {
+        id: "G1",
+        what: "work is queued, by somebody outside who shares the memory of a ring, while the sandbox is frozen",
+        lsm: Claim { sees: Sight::Prevented, how: "it waits, the ring's own thread is frozen, too; it would run after a thaw, and there is none: a kill ends it" },
+        trace: Claim { sees: Sight::Prevented, how: "it waits, the ring's own thread is frozen, too; it would run after a thaw, and there is none: a kill ends it" },
+    },
+    Technique {
+        id: "G2",
+        what: "a frozen process is moved out of its cgroup, where it runs on",
+        lsm: Claim { sees: Sight::Object, how: "`cgroup_attach_task`; from inside it cannot be done: a sandbox that Picket starts sees no cgroup but its own" },
+        trace: Claim { sees: Sight::Object, how: "`cgroup_attach_task`; from inside it cannot be done: a sandbox that Picket starts sees no cgroup but its own" },
+    },
+    Technique {
+        id: "G3",
+        what: "a process that cannot be frozen, because it waits for something that does not come",
+        lsm: Claim { sees: Sight::Prevented, how: "a freeze without receipt within a second becomes a kill, and that is repeated until it has its receipt" },
+        trace: Claim { sees: Sight::Prevented, how: "a freeze without receipt within a second becomes a kill, and that is repeated until it has its receipt" },
     },
 ];

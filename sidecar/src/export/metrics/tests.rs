@@ -6,7 +6,8 @@ use picket_engine::{Resource, SandboxId};
 
 use super::{Metrics, SeriesBudget};
 use crate::export::{
-    AlertMetrics, ContainerState, DaemonMetrics, Fate, OperatorWord, Subject, registry,
+    AlertMetrics, BaselineMetrics, ContainerState, DaemonMetrics, Fate, OperatorWord, Subject,
+    registry,
 };
 
 /// Sample by name and labels, each as it is written.
@@ -92,6 +93,7 @@ fn a_scrape_has_what_is_registered_with_its_type_help_and_labels_and_nothing_els
     let alerts = AlertMetrics::register(&metrics);
     alerts.waiting(&OperatorWord::new("oncall"), 1, 0);
     alerts.up(&OperatorWord::new("oncall"), true);
+    BaselineMetrics::register(&metrics).ready(&OperatorWord::new("p"), true);
     let series = metrics.sandbox(sandbox(0), &subject("p", "1"));
     series.finding(super::series::tests::FINDING);
     series.used(&Resource::ALL.iter().map(|resource| (*resource, 1)).collect());

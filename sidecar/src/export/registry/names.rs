@@ -322,6 +322,34 @@ pub mod metric {
         [label::OUTCOME],
     );
 
+    /// Runs of plugins that are learned, by what became of them.
+    pub const BASELINE_RUNS_TOTAL: Metric<Counter, 2> = Metric::new(
+        "picket_baseline_runs_total",
+        "Runs of plugins that are learned, by what became of them.",
+        [label::PLUGIN, label::OUTCOME],
+    );
+
+    /// Whether a plugin's baseline is known well enough, so that it is learned no further.
+    pub const BASELINE_READY: Metric<Gauge, 1> = Metric::new(
+        "picket_baseline_ready",
+        "Whether a plugin's baseline is known well enough, so that it is learned no further.",
+        [label::PLUGIN],
+    );
+
+    /// Inputs that learning did not hear because its queue was full; the runs of that time teach nothing.
+    pub const BASELINE_INPUTS_MISSED_TOTAL: Metric<Counter, 0> = Metric::new(
+        "picket_baseline_inputs_missed_total",
+        "Inputs that learning did not hear because its queue was full; the runs of that time teach nothing.",
+        [],
+    );
+
+    /// Whether the store of baselines can be used.
+    pub const BASELINE_STORE_USABLE: Metric<Gauge, 0> = Metric::new(
+        "picket_baseline_store_usable",
+        "Whether the store of baselines can be used.",
+        [],
+    );
+
     /// Messages in the outbox that a target has not taken yet.
     pub const ALERTS_PENDING: Metric<Gauge, 1> = Metric::new(
         "picket_alerts_pending",
@@ -397,6 +425,10 @@ pub mod metric {
         CONFIG_LAST_RELOAD_SUCCESSFUL.listed(),
         CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS.listed(),
         CONFIG_RELOADS_TOTAL.listed(),
+        BASELINE_RUNS_TOTAL.listed(),
+        BASELINE_READY.listed(),
+        BASELINE_INPUTS_MISSED_TOTAL.listed(),
+        BASELINE_STORE_USABLE.listed(),
         ALERTS_PENDING.listed(),
         ALERTS_DEAD.listed(),
         ALERT_TARGET_UP.listed(),

@@ -1,6 +1,6 @@
 //! Commands to the loop: who is to be judged from now on, by what, and who no longer.
 
-use picket_engine::{Arrival, Input, Notice, Policy, SandboxId};
+use picket_engine::{Arrival, Input, KernelTime, Notice, Policy, SandboxId};
 
 use super::{Judged, Loop};
 use crate::{
@@ -34,6 +34,7 @@ impl Loop {
                     }
                     self.handle(Input::Policy { sandbox, policy: *policy, at });
                 }
+                Late::Remind { sandbox } => self.remind(sandbox, at),
                 Late::Notice { sandbox, notice } => {
                     // What the plugin did before it ended is judged before its end.
                     if matches!(notice, Notice::Exited { .. }) {
@@ -109,6 +110,15 @@ impl Loop {
             self.report(Report::Found { sandbox });
         }
         self.tell_of_breaches(sandbox);
+    }
+
+    fn remind(&mut self, sandbox: SandboxId, at: KernelTime) {
+        let policy = self.judged.get(&sandbox).map(|judged| judged.policy.clone());
+        if let Some(policy) = policy {
+            self.handle(Input::Policy { sandbox, policy: policy.clone(), at });
+            // Afterwards: what it did first would belong to nobody who counts from the policy on.
+            self.install(sandbox, &policy, at);
+        }
     }
 
     fn forget(&mut self, sandbox: SandboxId) {

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use crate::Outcome;
 use crate::rows::{Props, Row, call};
+use crate::seccomp;
 use crate::statistics::{Nanos, least};
 
 /// Samples of a round; one more goes before them, so that what is new has been seen.
@@ -19,6 +20,9 @@ const SAMPLES: u32 = 3;
 
 /// Byte that asks for a flood instead of a row.
 const FLOOD: u8 = u8::MAX;
+
+/// Byte that asks to go on under a filter.
+const CONFINE: u8 = u8::MAX - 1;
 
 /// Calls of a flood between two of the danger set, which are reported each time.
 const SPELL: u64 = 4_096;
@@ -89,6 +93,13 @@ impl Worker {
         Ok(Time { cpu: nanos()?, elapsed: nanos()? })
     }
 
+    /// Puts it under a filter of system calls, for the rest of its life.
+    pub(crate) fn confine(&mut self) -> Outcome {
+        self.line.write_all(&[CONFINE, 0])?;
+        let refused = "a filter of system calls was refused";
+        Ok(self.line.read_exact(&mut [0; 8]).map_err(|_| refused)?)
+    }
+
     /// Begins to make so many million calls at full speed.
     pub(crate) fn begin_flood(&mut self, millions: u8) -> Outcome {
         Ok(self.line.write_all(&[FLOOD, millions])?)
@@ -123,6 +134,11 @@ fn work(mut line: UnixStream, processor: usize) -> Outcome {
         let [word, millions] = order;
         if word == FLOOD {
             line.write_all(&flood(u64::from(millions)).to_ne_bytes())?;
+            continue;
+        }
+        if word == CONFINE {
+            seccomp::confine()?;
+            line.write_all(&[0; 8])?;
             continue;
         }
         let row = *Row::ALL.get(usize::from(word)).ok_or("no such row")?;

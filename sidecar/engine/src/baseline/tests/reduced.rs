@@ -111,7 +111,7 @@ fn what_happens_before_the_entry_point_runs_is_left_out() {
         Input::Unregister { sandbox: SANDBOX, at: ms(9000) },
     ];
     let runs = observed(&inputs);
-    let [Observed { sandbox: SANDBOX, run }] = runs.as_slice() else { panic!("{runs:?}") };
+    let [Observed { sandbox: SANDBOX, run, .. }] = runs.as_slice() else { panic!("{runs:?}") };
     let kinds: Vec<_> = run.counts().map(|(_, template, _)| template.to_string()).collect();
     assert_eq!(kinds, ["/opt/plugin", "read /a", "read /a/b"]);
     assert_eq!((run.began(), run.lasted().as_millis()), (START + 2, 6000));
@@ -209,4 +209,88 @@ proptest! {
             prop_assert_eq!(template(family, text), Ok(text.to_string()));
         }
     }
+}
+
+/// One that has heard these inputs.
+fn listening(inputs: &[Input]) -> Observer {
+    let mut observer = Observer::new(ms(1000), START);
+    inputs.iter().for_each(|input| observer.hear(input));
+    observer
+}
+
+fn running() -> Input {
+    register(Arrival::Running { processes: Vec::from([INIT]) })
+}
+
+#[test]
+fn a_run_that_is_over_is_given_back_once_while_others_go_on() {
+    let mut observer = listening(&[running(), event(1001, read("/a/b"))]);
+    assert_eq!(observer.take(), []);
+    observer.hear(&Input::Unregister { sandbox: SANDBOX, at: ms(2000) });
+    assert_eq!(observer.take().len(), 1);
+    assert_eq!((observer.take(), observer.finish()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_run_that_is_cut_goes_on_as_another_without_a_start_and_without_what_the_former_did() {
+    let inputs = [register(Arrival::Gated), event(1500, exec("/opt/plugin", &[]))];
+    let mut observer = listening(&inputs);
+    observer.hear(&Input::Tick { at: ms(3000) });
+    let lasting: Vec<_> = observer.running().map(|(_, _, lasts)| lasts.as_millis()).collect();
+    assert_eq!(lasting, [1500]);
+    observer.cut(SANDBOX);
+    let former = observer.take().remove(0);
+    assert_eq!((former.at, former.run.started(), former.run.facts()), (ms(1500), true, 1));
+    observer.hear(&event(4000, read("/a/b")));
+    let next = observer.finish().remove(0);
+    assert_eq!((next.at, next.run.started(), next.run.facts()), (ms(3000), false, 1));
+    assert_eq!((next.run.of(Family::Exec).next(), next.run.began()), (None, START + 2));
+}
+
+#[test]
+fn a_cut_makes_a_lossy_run_whole_again_and_one_that_was_interfered_with_not() {
+    let at = ms(2000);
+    let tampered = Input::Tampered { sandbox: None, tampering: Tampering::ProbeDetached, at };
+    for (input, whole) in [(Input::Loss { sandbox: SANDBOX, lost: 7, at }, true), (tampered, false)]
+    {
+        let mut observer = listening(&[running(), input]);
+        observer.cut(SANDBOX);
+        let usable: Vec<_> = observer.finish().iter().map(|it| it.run.is_usable()).collect();
+        assert_eq!(usable, [false, whole]);
+    }
+}
+
+#[test]
+fn before_the_entry_point_runs_there_is_nothing_to_cut() {
+    let mut observer = listening(&[register(Arrival::Gated)]);
+    assert_eq!(observer.running().count(), 0);
+    observer.cut(SANDBOX);
+    assert_eq!(observer.finish(), []);
+}
+
+#[test]
+fn what_was_not_heard_makes_every_run_that_lives_useless() {
+    let mut observer = listening(&[running()]);
+    observer.missed(3);
+    let runs = observer.finish();
+    assert_eq!(runs[0].run.faults().iter().collect::<Vec<_>>(), [(&Fault::Gaps, &3)]);
+}
+
+#[test]
+fn whose_end_was_not_heard_ends_when_its_slot_is_anothers_and_teaches_nothing() {
+    let mut observer = listening(&[running()]);
+    let next = SandboxId { generation: SANDBOX.generation + 1, ..SANDBOX };
+    let arrival = Arrival::Running { processes: Vec::new() };
+    let policy = nothing_declared();
+    observer.hear(&Input::Register { sandbox: next, policy, arrival, at: ms(2000) });
+    let over = observer.take();
+    assert_eq!((over.len(), over[0].sandbox, over[0].run.is_usable()), (1, SANDBOX, false));
+    assert_eq!(observer.running().map(|(id, ..)| id).collect::<Vec<_>>(), [next]);
+}
+
+#[test]
+fn nothing_is_kept_of_whom_nobody_wants() {
+    let mut observer = listening(&[running()]);
+    observer.keep_only(|sandbox| sandbox != SANDBOX);
+    assert_eq!(observer.finish(), []);
 }

@@ -5,6 +5,7 @@
 mod panel;
 mod plugins;
 mod sight;
+mod usage;
 
 use serde_json::{Value, json};
 
@@ -25,6 +26,7 @@ pub(crate) fn made(names: &Names<'_>) -> Result<Made, String> {
         plugins::now(),
         plugins::conduct(),
         plugins::latency(),
+        usage::usage(),
         sight::coverage(),
         sight::loss(),
         sight::own(),
