@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::rows::Row;
-use crate::stage::{self, Stage};
+use crate::stage::{self, Reports, Stage};
 use crate::statistics::{Nanos, median};
 use crate::worker::Worker;
 use crate::{Figures, Outcome};
@@ -47,7 +47,7 @@ pub(crate) fn run(rounds: usize) -> Outcome<Figures> {
     for _ in 0..rounds {
         let before = measure(&mut worker)?;
         let mut stage = Stage::load()?;
-        stage.watch(&sandbox)?;
+        stage.watch(&sandbox, Reports::First)?;
         let picket = measure(&mut worker)?;
         drop(stage);
         let peer = Bpftrace::attach(worker.pid())?;

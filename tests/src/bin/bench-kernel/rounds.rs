@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::floor::Floor;
 use crate::rows::{Row, Target};
-use crate::stage::{self, SANDBOXES, Stage};
+use crate::stage::{self, Reports, SANDBOXES, Stage};
 use crate::statistics::{Nanos, median};
 use crate::worker::Worker;
 use crate::{Figures, Outcome};
@@ -64,7 +64,7 @@ impl Workers {
 /// Every row whose name has the word in it, inside of a sandbox and outside of all.
 pub(crate) fn rows(rounds: usize, only: &str) -> Outcome<Figures> {
     let rows: Vec<Row> = Row::ALL.into_iter().filter(|row| row.name().contains(only)).collect();
-    let (lines, others) = alternate(rounds, &rows, &[1])?;
+    let Alternated { lines, others, .. } = alternate(rounds, &rows, &[1], Reports::First)?;
     let mut text = format!(
         "added CPU time of an operation, ns; medians of {rounds} rounds; {others}\n\
          {:<42} {:<8} {:>8} {:>7} {:>8} {:>8}  {:>9} {:>9}\n",
@@ -103,7 +103,7 @@ pub(crate) fn rows(rounds: usize, only: &str) -> Outcome<Figures> {
 pub(crate) fn sandboxes(rounds: usize) -> Outcome<Figures> {
     const WATCHED: [u32; 3] = [1, 64, SANDBOXES];
     const MEASURED: [Row; 3] = [Row::Getppid, Row::OpenClose, Row::Connect];
-    let (lines, others) = alternate(rounds, &MEASURED, &WATCHED)?;
+    let Alternated { lines, others, .. } = alternate(rounds, &MEASURED, &WATCHED, Reports::First)?;
     let mut text = format!(
         "added CPU time by number of sandboxes, ns; medians of {rounds} rounds; {others}\n\
          {:<42} {:<8} {:>7} {:>9} {:>9} {:>9}\n",
@@ -129,14 +129,63 @@ pub(crate) fn sandboxes(rounds: usize) -> Outcome<Figures> {
     Ok(Figures { text, json: Value::from(told) })
 }
 
-/// One line for each number of sandboxes, row and place, and what is to be said about others on the host.
-fn alternate(rounds: usize, rows: &[Row], watched: &[u32]) -> Outcome<(Vec<Line>, String)> {
+/// What is added where every event is reported, as others do it, and not only the first of its kind. What the ring had no
+/// room for costs less than what it had, so its share is told.
+pub(crate) fn events(rounds: usize) -> Outcome<Figures> {
+    const MEASURED: [(Row, i32, i32); 2] = [(Row::Getppid, 80, 65), (Row::OpenClose, 220, 183)];
+    let rows = MEASURED.map(|(row, ..)| row);
+    let Alternated { lines, others, dropped } = alternate(rounds, &rows, &[1], Reports::Every)?;
+    let mut text = format!(
+        "added CPU time of an operation in a sandbox where every event is reported, ns; medians of {rounds} rounds; {others}\n\
+         {:<42} {:>8} {:>7} {:>8} {:>8}  {:>9} {:>9}\n",
+        "operation", "without", "noise", "empty", "picket", "to reach", "stretch"
+    );
+    let mut told = Vec::new();
+    for (line, (row, reach, stretch)) in lines.into_iter().step_by(2).zip(MEASURED) {
+        let (without, noise) = (median(line.without), median(line.noise));
+        let (floor, added) = (median(line.floor), median(line.added));
+        let met = |limit: i32| {
+            format!("{limit} {}", if added <= Nanos::from(limit) { "yes" } else { "NO" })
+        };
+        writeln!(
+            text,
+            "{:<42} {without:>8.0} {noise:>7.1} {floor:>+8.1} {added:>+8.1}  {:>9} {:>9}",
+            row.name(),
+            met(reach),
+            met(stretch)
+        )?;
+        told.push(json!({
+            "operation": row.name(), "without_ns": without, "noise_ns": noise, "empty_ns": floor, "added_ns": added,
+            "to_reach_ns": reach, "stretch_ns": stretch,
+        }));
+    }
+    write!(text, "of all events the rings had no room for {:.1} %", dropped * 100.0)?;
+    Ok(Figures { text, json: json!({ "operations": told, "dropped_share": dropped }) })
+}
+
+/// What the rounds said.
+struct Alternated {
+    /// One for each number of sandboxes, row and place.
+    lines: Vec<Line>,
+    /// What is to be said about others on the host.
+    others: String,
+    /// Share of the sandbox's events that the rings had no room for: the median.
+    dropped: f64,
+}
+
+fn alternate(
+    rounds: usize,
+    rows: &[Row],
+    watched: &[u32],
+    reports: Reports,
+) -> Outcome<Alternated> {
     let mut workers = Workers { inside: Worker::start(0)?, outside: Worker::start(0)? };
     let sandbox = stage::sandbox()?;
     workers.inside.enter(sandbox.path())?;
     let mut lines: Vec<Line> = Vec::new();
     lines.resize_with(watched.len() * rows.len() * 2, Line::default);
     let (mut kept, mut thrown, mut strangers) = (0, 0, 0);
+    let mut dropped = Vec::new();
     while kept < rounds && thrown < rounds * PATIENCE {
         let others = stage::others();
         let before = workers.measure(rows)?;
@@ -144,12 +193,13 @@ fn alternate(rounds: usize, rows: &[Row], watched: &[u32]) -> Outcome<(Vec<Line>
         let floor = workers.measure(rows)?;
         drop(empty);
         let mut stage = Stage::load()?;
-        stage.watch(&sandbox)?;
+        let id = stage.watch(&sandbox, reports)?;
         let mut with = Vec::new();
         for sandboxes in watched {
             stage.crowd(&sandbox, *sandboxes)?;
             with.extend(workers.measure(rows)?);
         }
+        let of_events = stage.dropped(id)?;
         let undisturbed = stage::others() == others + 1;
         drop(stage);
         let after = workers.measure(rows)?;
@@ -159,6 +209,7 @@ fn alternate(rounds: usize, rows: &[Row], watched: &[u32]) -> Outcome<(Vec<Line>
         }
         kept += 1;
         strangers = strangers.max(others);
+        dropped.push(of_events);
         let without = before.iter().zip(&floor).zip(&after).cycle();
         for ((line, with), ((before, floor), after)) in lines.iter_mut().zip(with).zip(without) {
             line.add(&Times { before: *before, floor: *floor, with, after: *after });
@@ -174,5 +225,5 @@ fn alternate(rounds: usize, rows: &[Row], watched: &[u32]) -> Outcome<(Vec<Line>
         0 => "nobody else at the entry of system calls".to_owned(),
         n => format!("{n} programs of others at the entry of system calls, in both times"),
     };
-    Ok((lines, others))
+    Ok(Alternated { lines, others, dropped: median(dropped) })
 }

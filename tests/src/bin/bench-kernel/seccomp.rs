@@ -8,7 +8,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_fi
 use serde_json::{Value, json};
 
 use crate::rows::{Row, Target};
-use crate::stage::{self, Stage};
+use crate::stage::{self, Reports, Stage};
 use crate::statistics::{Nanos, median};
 use crate::worker::Worker;
 use crate::{Figures, Outcome};
@@ -56,7 +56,7 @@ pub(crate) fn run(rounds: usize) -> Outcome<Figures> {
     let sandbox = stage::sandbox()?;
     beside.enter(sandbox.path())?;
     let mut stage = Stage::load()?;
-    stage.watch(&sandbox)?;
+    stage.watch(&sandbox, Reports::First)?;
     let mut added = vec![[const { Vec::new() }; 3]; MEASURED.len()];
     for worker in &mut confined {
         worker.enter(sandbox.path())?;

@@ -10,6 +10,7 @@ use picket::export::{Metrics, Origin, SeriesBudget};
 use picket::probe::{Probe, Settings};
 use picket::supervisor::{CgroupRoot, Sandbox};
 use picket::watch::{Report, Watch};
+use picket_abi::hook;
 use picket_engine::{EndpointRule, Mode, Policy, Protocol, SandboxId, SyscallSet};
 use picket_tests::unique;
 use tokio::sync::mpsc::Receiver;
@@ -45,6 +46,15 @@ pub(crate) fn policy() -> Outcome<Policy> {
     })
 }
 
+/// What is reported of a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reports {
+    /// The first of its kind in an epoch, and all of the danger set.
+    First,
+    /// Everything: nothing is remembered of a sandbox that is still being started.
+    Every,
+}
+
 /// Picket, loaded, with its loop at work.
 pub(crate) struct Stage {
     // Before the probe: the loop must have stopped when the programs are detached.
@@ -67,13 +77,28 @@ impl Stage {
     }
 
     /// Watches the sandbox in which the worker is.
-    pub(crate) fn watch(&mut self, sandbox: &Sandbox) -> Outcome<SandboxId> {
+    pub(crate) fn watch(&mut self, sandbox: &Sandbox, reports: Reports) -> Outcome<SandboxId> {
         let namespace = u32::try_from(fs::metadata("/proc/self/ns/mnt")?.ino())?;
-        let id = self.probe.slots().watch(sandbox.id(), &self.policy, namespace, clock::now())?;
+        let (slots, cgroup) = (self.probe.slots(), sandbox.id());
+        let id = match reports {
+            Reports::First => slots.watch(cgroup, &self.policy, namespace, clock::now())?,
+            Reports::Every => slots.prepare(cgroup, &self.policy, namespace, clock::now())?,
+        };
         self.sandboxes += 1;
         // Stays attached until the programs go.
         let _guard = self.probe.guard_network(File::open(sandbox.path())?)?;
         Ok(id)
+    }
+
+    /// The share of its events that the rings had no room for.
+    pub(crate) fn dropped(&self, sandbox: SandboxId) -> Outcome<f64> {
+        let (mut fired, mut dropped) = (0, 0);
+        for hook in [hook::SYSCALL, hook::OPEN, hook::CONNECT] {
+            let counts = self.probe.losses().of_slot(sandbox.slot, hook)?;
+            fired += counts.submitted + counts.dropped;
+            dropped += counts.dropped;
+        }
+        Ok(if fired == 0 { 0.0 } else { dropped as f64 / fired as f64 })
     }
 
     /// Watches others beside it, in which nobody is, until there are so many.
