@@ -182,6 +182,22 @@ fn who_runs_an_undeclared_program_is_frozen_and_then_killed() {
 }
 
 #[test]
+fn what_the_wall_of_a_strict_plugin_refuses_is_found_in_either_tier() {
+    let plugin = Plugin::new("{ denied: alert, denied_repeatedly: alert }\nconfinement: strict");
+    // Elsewhere: around what it may write, Landlock lets everything through, and the hooks judge.
+    let elsewhere = Place::new();
+    let secret = elsewhere.file("secret");
+    let ran = plugin.run(&format!("{HONEST} cat {}; exit 5", secret.display()));
+    assert_eq!(ran.code, Some(5), "{:?}\n{}", ran.deeds(), plugin.read("complaints"));
+    assert_eq!(plugin.read("said"), "content\n", "the secret came through");
+    let told = texts(ran.of("confinement").next().unwrap(), ["text"]);
+    assert!(told[0].contains("Landlock"), "{told:?}: is landlock among the security modules?");
+    let deed = format!("was refused openat on {}", secret.display());
+    assert_eq!(ran.findings(), [["files", "denied_attempt"]], "{:?}", ran.deeds());
+    assert_eq!(ran.deeds(), [deed]);
+}
+
+#[test]
 fn who_is_to_be_killed_is_frozen_first_and_not_held() {
     let plugin = Plugin::new("{ files: kill }");
     let ran = plugin.run(&format!("{HONEST} read line < secret; read line"));

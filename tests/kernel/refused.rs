@@ -116,7 +116,10 @@ fn a_kernel_without_the_exit_of_a_call_is_refused_by_its_name_where_the_tier_nee
 fn a_kernel_without_the_exit_of_a_call_cannot_report_refusals_in_any_tier() {
     let said = refusal(SMALL, without_an_exit).unwrap();
     let names = ["call_refused", "sys_exit_creat"];
-    assert!(names.iter().any(|name| said.contains(&format!("refuses the program {name}: "))), "{said}");
+    assert!(
+        names.iter().any(|name| said.contains(&format!("refuses the program {name}: "))),
+        "{said}"
+    );
     assert!(said.contains("CONFIG_FTRACE_SYSCALLS=y"), "{said}");
 }
 
