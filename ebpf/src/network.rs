@@ -127,6 +127,28 @@ pub fn judge(operation: u16, address: Address) -> i32 {
     bounds::below::<2>(answer) as i32
 }
 
+/// Reports that the current task listens, unless that was judged at the bind: in the same epoch, to the same port.
+#[inline(always)]
+pub fn observe_listener(address: &Address) {
+    let Some(scope) = scope::current() else { return };
+    let hook = hook_of(operation::LISTEN);
+    let mut key = DestinationKey {
+        slot: scope.slot,
+        epoch: scope.settings.epoch,
+        address: address.words,
+        port: address.port,
+        protocol: address.protocol,
+        operation: operation::BIND,
+        refused: 0,
+    };
+    let was_judged = address.port != 0 && SEEN_DESTINATIONS.get_ptr(key).is_some();
+    key.operation = operation::LISTEN;
+    if was_judged || SEEN_DESTINATIONS.get_ptr(key).is_some() {
+        return count::seen_preemptible(&scope, hook);
+    }
+    count::account(&scope, hook, || report(&scope, hook, operation::LISTEN, address, false, &key));
+}
+
 #[inline(always)]
 fn answer_new(
     scope: &Scope,
@@ -155,7 +177,10 @@ fn report(
     if refused && SEEN_DESTINATIONS.get_ptr(key).is_some() {
         return Ok(Done::Aggregated);
     }
-    let (ring, flags) = if refused { (Ring::Verdicts, flag::REFUSED) } else { (Ring::Events, 0) };
+    let flags = if refused { flag::REFUSED } else { 0 };
+    // Listeners are few, and nothing has refused them.
+    let is_verdict = refused || operation == operation::LISTEN;
+    let ring = if is_verdict { Ring::Verdicts } else { Ring::Events };
     let header = output::header(scope, hook, kind::DESTINATION, flags);
     let mut entry = ring.reserve::<Destination>()?;
     entry.write(Destination {

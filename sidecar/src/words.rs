@@ -72,6 +72,10 @@ pub(crate) fn fact(fact: &Fact) -> String {
                 NetworkOperation::Connect => "connected to",
                 NetworkOperation::Send => "sent to",
                 NetworkOperation::Bind => "bound",
+                NetworkOperation::Listen if *port == 0 => {
+                    "listened, at a port of the kernel's choice, at"
+                }
+                NetworkOperation::Listen => "listened at",
             };
             let address = std::net::SocketAddr::new(*address, *port);
             let refusal = if *refused { ", refused by the kernel" } else { "" };

@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use picket_engine::NetworkOperation::{Bind, Connect, Send};
+use picket_engine::NetworkOperation::{Bind, Connect, Listen, Send};
+use serde_json::json;
 
-use super::harness::{nothing_declared, says_it_is_not_seen, watched};
+use super::harness::{nothing_declared, watched};
 use super::raw;
 use super::seen::{TCP, UDP, used};
 
@@ -141,27 +142,52 @@ fn d14_a_bind_is_reported_with_the_port_that_was_asked_for() {
 }
 
 #[test]
-fn d14_listening_at_a_port_that_the_kernel_chooses_needs_no_declaration_and_picket_says_so() {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let bound = watched().act(|| {
-        let socket = raw::socket(any, libc::SOCK_STREAM, 0).unwrap();
-        raw::bind(&socket, any).unwrap();
-        raw::listen(&socket).unwrap();
-    });
-    assert_eq!(bound.network(), [used(Bind, TCP, any)]);
-    // Without a bind there is the number of the call, which a manifest has to declare.
-    let unbound = watched().act(|| {
-        let socket = raw::socket(any, libc::SOCK_STREAM, 0).unwrap();
-        raw::listen(&socket).unwrap();
-    });
-    assert_eq!(unbound.network(), []);
-    for seen in [bound, unbound] {
-        assert_eq!(seen.times(libc::SYS_listen), 1);
-        seen.assert_found(&nothing_declared(), "syscalls undeclared_syscall");
-        let findings = seen.findings(&nothing_declared());
-        assert!(findings.iter().all(|finding| !finding.starts_with("network ")), "{findings:?}");
+fn d14_listening_at_a_port_that_the_kernel_picked_is_reported_with_that_port() {
+    for any in
+        [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))]
+    {
+        let (told, seen) =
+            watched().tell(|| json!(TcpListener::bind(any).unwrap().local_addr().unwrap().port()));
+        let picked = SocketAddr::new(any.ip(), told.as_u64().unwrap().try_into().unwrap());
+        let mut network = seen.network();
+        network.sort_by_key(|used| used.port);
+        assert_eq!(network, [used(Bind, TCP, any), used(Listen, TCP, picked)]);
+        seen.assert_found(&nothing_declared(), "listen undeclared_listener");
     }
-    says_it_is_not_seen("binding to port 0 and listening without bind do not");
+}
+
+#[test]
+fn d14_listening_without_a_bind_is_reported_before_there_is_a_port() {
+    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let seen = watched().act(|| {
+        let socket = raw::socket(any, libc::SOCK_STREAM, 0).unwrap();
+        raw::listen(&socket).unwrap();
+    });
+    assert_eq!(seen.network(), [used(Listen, TCP, any)]);
+    seen.assert_found(&nothing_declared(), "listen undeclared_listener");
+}
+
+#[test]
+fn d14_what_was_judged_at_its_bind_is_only_counted_when_it_listens() {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let at = TcpListener::bind(any).unwrap().local_addr().unwrap();
+    let seen = watched().act(|| {
+        let socket = raw::socket(at, libc::SOCK_STREAM, 0).unwrap();
+        raw::bind(&socket, at).unwrap();
+        raw::listen(&socket).unwrap();
+    });
+    assert_eq!(seen.network(), [used(Bind, TCP, at)]);
+    assert_eq!(seen.counts["bind"].fired, 2);
+}
+
+#[test]
+fn states_other_than_listening_are_not_reported() {
+    let seen = watched().act(|| {
+        let (_server, to) = server(Ipv4Addr::LOCALHOST);
+        drop(TcpStream::connect(to).unwrap());
+    });
+    let listened = seen.network().iter().filter(|used| used.operation == Listen).count();
+    assert_eq!(listened, 1);
 }
 
 #[test]

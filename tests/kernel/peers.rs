@@ -6,8 +6,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 
 use picket_engine::{
-    AccessSet, Capability, FileOperation, FileRule, NetworkOperation, Pattern, Policy, Reach,
-    Reason, Whose,
+    AccessSet, ArgPattern, Capability, FileOperation, FileRule, NetworkOperation, Pattern, Policy,
+    Reach, Reason, Whose,
 };
 use picket_tests::unique;
 use serde_json::json;
@@ -136,6 +136,9 @@ fn d13_an_abstract_socket_of_somebody_outside_is_a_finding() {
     assert_eq!(seen.counts["peer"].aggregated, 1);
     let finding = (Capability::Network, Reason::ForeignPeer);
     assert_eq!(seen.verdicts(&nothing_declared()), [finding, finding]);
+    let declared = vec![ArgPattern::parse("*-datagrams").unwrap()];
+    let declared = Policy { peers: declared, ..nothing_declared() };
+    assert_eq!(seen.verdicts(&declared), [finding]);
 }
 
 #[test]

@@ -122,4 +122,10 @@ offsets! {
     task_fs: "task_struct"."fs",
     fs_root: "fs_struct"."root",
     fs_pwd: "fs_struct"."pwd",
+    sock_family: "sock"."__sk_common.skc_family",
+    sock_port: "sock"."__sk_common.skc_num",
+    sock_address4: "sock"."__sk_common.skc_rcv_saddr",
+    sock_address6: "sock"."__sk_common.skc_v6_rcv_saddr",
+    sock_protocol: "sock"."sk_protocol",
+    sock_type: "sock"."sk_type",
 }

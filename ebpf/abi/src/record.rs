@@ -276,6 +276,8 @@ pub mod operation {
     pub const SEND: u16 = 2;
     /// A local address was chosen.
     pub const BIND: u16 = 3;
+    /// A socket listens, at a port that was not judged when it was bound.
+    pub const LISTEN: u16 = 4;
 }
 
 /// A network destination or local address was used.

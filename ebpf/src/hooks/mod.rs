@@ -9,6 +9,7 @@ mod connect;
 mod file_mprotect;
 mod file_open;
 mod file_receive;
+mod inet_sock_set_state;
 mod io_uring_complete;
 mod io_uring_submit_req;
 mod mmap_exit;

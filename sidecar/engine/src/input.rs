@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
-pub use objects::{FileOperation, Reach, Whose};
+pub use objects::{FileOperation, MemoryUse, NetworkOperation, Reach, Whose};
 
 use crate::{
     AccessSet, Arguments, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process,
@@ -425,30 +425,6 @@ impl fmt::Debug for ObservedArgv {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let complete = if self.complete { "complete" } else { "incomplete" };
         write!(out, "ObservedArgv({} bytes, {complete}, redacted)", self.bytes.len())
-    }
-}
-
-closed_enum! {
-    /// What was done with a network address.
-    pub enum NetworkOperation {
-        /// A connection was begun, fast open included.
-        Connect = "connect",
-        /// A datagram was sent without one.
-        Send = "send",
-        /// A local address was taken.
-        Bind = "bind",
-    }
-}
-
-closed_enum! {
-    /// How memory came to be executable.
-    pub enum MemoryUse {
-        /// Mapped so.
-        Mapped = "mapped",
-        /// Mapped otherwise, and changed.
-        Changed = "changed",
-        /// Attached so: System V shared memory.
-        Attached = "attached",
     }
 }
 

@@ -39,6 +39,9 @@ pub struct Policy {
     pub foreign_abi: bool,
     /// Kinds of sockets it may have besides TCP, UDP and Unix ones.
     pub sockets: SocketSet,
+    /// Abstract names of Unix sockets of others that it may talk to, without the `@` that they are written with. Sockets
+    /// with a file are files.
+    pub peers: Vec<ArgPattern>,
     /// Whether it may run what it has written to memory: a compiler at run time does.
     pub executable_memory: bool,
     /// Processes alive at once, entry point included.
@@ -66,6 +69,7 @@ impl Policy {
             syscalls: SyscallSet::EMPTY,
             foreign_abi: false,
             sockets: SocketSet::EMPTY,
+            peers: Vec::new(),
             executable_memory: false,
             max_processes: 1,
             actions: Actions::strict(),

@@ -6,7 +6,7 @@
 
 use picket_engine::{
     AccessSet, Arrival, Capability, Contain, DANGER, Deed, Effect, Fact, Finding, Input,
-    KernelTime, NetworkOperation, Notice, ObservedPath, SandboxId, SyscallAbi,
+    KernelTime, Notice, ObservedPath, SandboxId, SyscallAbi,
 };
 use serde_json::{Map, Value, json};
 
@@ -110,7 +110,7 @@ fn capability(fact: &Fact) -> Capability {
         Fact::Refused { access, .. } if access.contains(AccessSet::EXECUTE) => Capability::Exec,
         Fact::Refused { .. } => Capability::Files,
         Fact::Open { .. } | Fact::FileOperation { .. } => Capability::Files,
-        Fact::Network { operation: NetworkOperation::Bind, .. } => Capability::Listen,
+        Fact::Network { operation, .. } if operation.is_local() => Capability::Listen,
         Fact::Network { .. } | Fact::Socket { .. } | Fact::Peer { .. } => Capability::Network,
         Fact::Memory { .. } | Fact::Namespaces { .. } => Capability::Danger,
         Fact::Mapped { .. } => Capability::Exec,

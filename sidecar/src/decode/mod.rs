@@ -228,6 +228,7 @@ fn destination(record: &Destination) -> Result<Fact, DecodeError> {
         operation::CONNECT => NetworkOperation::Connect,
         operation::SEND => NetworkOperation::Send,
         operation::BIND => NetworkOperation::Bind,
+        operation::LISTEN => NetworkOperation::Listen,
         other => return Err(impossible(kind::DESTINATION, "operation", other.into())),
     };
     let octets: [u8; 16] = zerocopy::transmute!(record.address);

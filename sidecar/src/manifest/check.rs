@@ -34,6 +34,7 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
     let connect = network::connect(&document.network.connect, faults);
     let listen = network::listen(&document.network.listen, faults);
     let sockets = network::sockets(&document.network.sockets, faults);
+    let unix = network::unix(&document.network.unix, faults);
     let calls = calls::calls(document.syscalls, faults);
     let executable = document.memory.executable.filter(|executable| executable.value);
     let capabilities = calls::capabilities(&document.capabilities, faults);
@@ -54,6 +55,7 @@ fn declare(document: Document, faults: &mut Faults) -> Option<Declared> {
         connect,
         listen,
         sockets,
+        unix,
         calls,
         executable_memory: executable.map(|executable| executable.position),
         capabilities,

@@ -29,6 +29,8 @@ pub(super) struct Declared {
     pub(super) connect: Vec<Endpoint>,
     pub(super) listen: Vec<Endpoint>,
     pub(super) sockets: Vec<At<SocketClass>>,
+    /// Abstract names without their `@`.
+    pub(super) unix: Vec<At<ArgPattern>>,
     pub(super) calls: Calls,
     pub(super) executable_memory: Option<Position>,
     pub(super) capabilities: BTreeSet<&'static str>,

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use picket_engine::{
-    AccessSet, Fact, Finding, Input, NetworkOperation, ObservedPath, Pattern, SocketClass,
-    SyscallAbi,
+    AccessSet, ArgPattern, Fact, Finding, Input, ObservedPath, Pattern, SocketClass, SyscallAbi,
 };
 
 use super::{
@@ -77,6 +76,10 @@ impl Manifest {
             let (line, rule) = (class.position.line(), class.value.to_string());
             unused.push(Unused { line, list: "network.sockets", rule });
         }
+        for name in declared.unix.iter().filter(|name| !facts.talked_to(&name.value)) {
+            let (line, rule) = (name.position.line(), format!("@{}", name.value));
+            unused.push(Unused { line, list: "network.unix", rule });
+        }
         if let Some(position) = declared.executable_memory.filter(|_| !facts.own_code(declared)) {
             let rule = "true".to_owned();
             unused.push(Unused { line: position.line(), list: "memory.executable", rule });
@@ -140,6 +143,8 @@ struct Facts<'a> {
     endpoints: Vec<&'a Fact>,
     calls: BTreeSet<u32>,
     sockets: BTreeSet<SocketClass>,
+    /// Names of the Unix sockets it talked to.
+    peers: BTreeSet<&'a [u8]>,
     /// Memory of its own became executable, or a file without a name was mapped so.
     own_code: bool,
     /// Files that were mapped for execution.
@@ -159,6 +164,7 @@ impl<'a> Facts<'a> {
                 Fact::Socket { family, socket_type, protocol, .. } => {
                     facts.sockets.extend(SocketClass::of(*family, *socket_type, *protocol));
                 }
+                Fact::Peer { name, .. } => drop(facts.peers.insert(name)),
                 Fact::Memory { .. } => facts.own_code = true,
                 Fact::Mapped { links, path, .. } => match path {
                     ObservedPath::Resolved(path) if 0 < *links => {
@@ -237,11 +243,15 @@ impl<'a> Facts<'a> {
             let Fact::Network { operation, protocol, address, port, .. } = fact else {
                 return false;
             };
-            (*operation == NetworkOperation::Bind) == listen
+            operation.is_local() == listen
                 && rule.ports.contains(port)
                 && rule.protocol.covers(*protocol)
                 && networks.iter().any(|network| network.contains(&address.to_canonical()))
         })
+    }
+
+    fn talked_to(&self, name: &ArgPattern) -> bool {
+        self.peers.iter().any(|peer| !peer.is_empty() && name.matches(peer))
     }
 
     /// A group is used when one of its calls was made that `@runtime` does not grant anyway.

@@ -134,6 +134,12 @@ impl Manifest {
             writeln!(out, "It may listen on:")?;
             listen.iter().try_for_each(|rule| endpoint(out, rule))?;
         }
+        let unix = &self.declared.unix;
+        if !unix.is_empty() {
+            let names: Vec<String> = unix.iter().map(|name| format!("@{}", name.value)).collect();
+            let title = "It may talk to these Unix sockets of others:";
+            folded(out, title, names.iter().map(String::as_str))?;
+        }
         let sockets = &self.declared.sockets;
         if sockets.is_empty() {
             return Ok(());

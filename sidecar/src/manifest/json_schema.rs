@@ -153,9 +153,11 @@ pub(super) fn network() -> Value {
     let listen = shape::list("Where it may listen.", &listen());
     let kind = shape::word("A kind of socket.", names().map(SocketClass::as_str));
     let sockets = shape::set("Sockets that it may have besides TCP, UDP and Unix ones.", &kind);
+    let name = shape::text("An abstract name; `*` is any run of bytes.", "@.+");
+    let unix = shape::set("Unix sockets of others, without a file, that it may talk to.", &name);
     shape::object(
         "What it may do on the network.",
-        [("connect", connect), ("listen", listen), ("sockets", sockets)],
+        [("connect", connect), ("listen", listen), ("sockets", sockets), ("unix", unix)],
     )
 }
 

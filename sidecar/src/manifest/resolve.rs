@@ -130,6 +130,7 @@ impl Manifest {
                 .sockets
                 .iter()
                 .fold(SocketSet::EMPTY, |set, class| set.with(class.value)),
+            peers: declared.unix.iter().map(|pattern| pattern.value.clone()).collect(),
             executable_memory: declared.executable_memory.is_some(),
             max_processes: declared.max_processes,
             inherited: BTreeSet::new(),

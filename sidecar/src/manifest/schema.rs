@@ -160,6 +160,8 @@ pub(super) struct Network {
     pub(super) listen: Vec<At<Listen>>,
     #[serde(default)]
     pub(super) sockets: Vec<Text>,
+    #[serde(default)]
+    pub(super) unix: Vec<Text>,
 }
 
 #[derive(Debug, Deserialize)]

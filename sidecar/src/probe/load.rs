@@ -30,7 +30,7 @@ static OBJECT: &[u8] = include_bytes_aligned!("../../../ebpf/picket.bpf.o");
 const OBJECT_VARIABLE: &str = "PICKET_BPF_OBJECT";
 
 /// BTF tracepoints, needed in both tiers.
-const TRACEPOINTS: [&str; 8] = [
+const TRACEPOINTS: [&str; 9] = [
     "cgroup_mkdir",
     "cgroup_rmdir",
     "cgroup_attach_task",
@@ -38,6 +38,7 @@ const TRACEPOINTS: [&str; 8] = [
     "sched_process_exec",
     "sched_process_exit",
     "signal_generate",
+    "inet_sock_set_state",
     "sys_enter",
 ];
 

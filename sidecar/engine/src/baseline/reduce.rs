@@ -230,7 +230,7 @@ fn destination(operation: NetworkOperation, protocol: u8, address: IpAddr, port:
         other => format!("protocol-{other}"),
     };
     // Elsewhere a high port may be a service, and says something.
-    let is_own = operation == NetworkOperation::Bind || address.is_loopback();
+    let is_own = operation.is_local() || address.is_loopback();
     let port = if is_own && EPHEMERAL <= port { "ephemeral".to_owned() } else { port.to_string() };
     format!("{operation} {} {protocol} {port}", grouped(address))
 }

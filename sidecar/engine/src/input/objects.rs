@@ -1,4 +1,4 @@
-//! What can be done with files, processes and sockets of others, besides opening, running and connecting.
+//! What can be done with files, addresses, memory, and processes and sockets of others.
 
 closed_enum! {
     /// What was done with a file otherwise than by opening it. What has two names is two facts.
@@ -59,5 +59,39 @@ closed_enum! {
         Sandbox = "another_sandbox",
         /// Picket's own.
         Picket = "picket",
+    }
+}
+
+closed_enum! {
+    /// What was done with a network address.
+    pub enum NetworkOperation {
+        /// A connection was begun, fast open included.
+        Connect = "connect",
+        /// A datagram was sent without one.
+        Send = "send",
+        /// A local address was taken.
+        Bind = "bind",
+        /// Listening began at a port that the kernel picked. Port 0: it picks one right after.
+        Listen = "listen",
+    }
+}
+
+impl NetworkOperation {
+    /// Whether its address is the plugin's own, which `listen` grants, and not a destination.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        matches!(self, Self::Bind | Self::Listen)
+    }
+}
+
+closed_enum! {
+    /// How memory came to be executable.
+    pub enum MemoryUse {
+        /// Mapped so.
+        Mapped = "mapped",
+        /// Mapped otherwise, and changed.
+        Changed = "changed",
+        /// Attached so: System V shared memory.
+        Attached = "attached",
     }
 }

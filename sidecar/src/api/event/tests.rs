@@ -2,8 +2,8 @@ use std::net::IpAddr;
 
 use picket_engine::{
     AccessSet, Arguments, Closure, ContainmentPlan, Engine, FileId, FileOperation, IncidentId,
-    MemoryUse, Narrowing, ObservedArgv, OnExpiry, Order, Outcome, Policy, Process, Reach, Settings,
-    Step, Tampering, Unresolved, Whose,
+    MemoryUse, Narrowing, NetworkOperation, ObservedArgv, OnExpiry, Order, Outcome, Policy,
+    Process, Reach, Settings, Step, Tampering, Unresolved, Whose,
 };
 use proptest::{prelude::*, sample::select};
 

@@ -247,8 +247,8 @@ pub static TECHNIQUES: &[Technique] = &[
     Technique {
         id: "D14",
         what: "listening",
-        lsm: Claim { sees: Sight::Object, how: "`cgroup/bind4`, `bind6`; not port 0, not listening without a bind" },
-        trace: Claim { sees: Sight::Object, how: "`cgroup/bind4`, `bind6`; not port 0, not listening without a bind" },
+        lsm: Claim { sees: Sight::Object, how: "`cgroup/bind4`, `bind6`, refused in the kernel; at a port that the kernel picks `inet_sock_set_state`" },
+        trace: Claim { sees: Sight::Object, how: "`cgroup/bind4`, `bind6`, refused in the kernel; at a port that the kernel picks `inet_sock_set_state`" },
     },
     Technique {
         id: "D15",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use picket_engine::{Protocol, SocketClass};
+use picket_engine::{ArgPattern, Protocol, SocketClass};
 
 use super::super::{
     declared::{Endpoint, Host},
@@ -71,6 +71,29 @@ pub(super) fn sockets(written: &[Text], faults: &mut Faults) -> Vec<At<SocketCla
         classes.push(text.with(class));
     }
     classes
+}
+
+/// Unix sockets by abstract name, written as `ss` and others show it.
+pub(super) fn unix(written: &[Text], faults: &mut Faults) -> Vec<At<ArgPattern>> {
+    const FILE: &str = "a socket with a file is one that may be written: put its path under `files.write`; an abstract \
+                        name begins with @";
+    let mut once = Once::new();
+    let mut names = Vec::new();
+    for text in written {
+        let wrong = |hint| Fix::new(format!("`{}` is no abstract name", text.value), hint);
+        let name = match text.value.strip_prefix('@') {
+            None => Err(wrong(FILE)),
+            Some("") => {
+                Err(wrong("a nameless socket cannot be declared; write the name after the @"))
+            }
+            Some(name) => ArgPattern::parse(name).map_err(|error| wrong(error.why.as_str())),
+        };
+        if let Some(name) = faults.take(text.position, name) {
+            once.declare(text.value.clone(), &format!("`{}`", text.value), text.position, faults);
+            names.push(text.with(name));
+        }
+    }
+    names
 }
 
 /// The kinds that a manifest can name.

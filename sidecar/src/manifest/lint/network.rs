@@ -41,6 +41,14 @@ pub(super) fn lint(declared: &Declared, lints: &mut Lints) {
         }
     }
     name_without_dns(&declared.connect, lints);
+    for name in declared.unix.iter().filter(|name| name.value.matches(b"\0")) {
+        lints.add(
+            kind::ALWAYS_TRUE,
+            name.position,
+            format!("`@{}` means every abstract socket of the host", name.value),
+            "name those it needs",
+        );
+    }
     for class in &declared.sockets {
         // These reach the kernel, or nobody but who answers an echo.
         if matches!(class.value, SocketClass::Netlink | SocketClass::Ping) {

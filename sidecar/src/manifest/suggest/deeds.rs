@@ -79,6 +79,15 @@ pub(super) fn sockets(seen: &Seen) -> List {
     list
 }
 
+/// The list `network.unix`: who is at the other end, nobody can say.
+pub(super) fn peers(seen: &Seen) -> List {
+    let mut list = List::default();
+    for (name, evidence) in &seen.peers {
+        list.leave(lines::value(&format!("@{name}")), "a socket of somebody outside", evidence);
+    }
+    list
+}
+
 /// What can only be told.
 pub(super) fn tail(text: &mut String, seen: &Seen) {
     let deeds = &seen.deeds;

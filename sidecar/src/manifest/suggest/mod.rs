@@ -81,7 +81,9 @@ pub fn suggest(runs: &[&[Input]], identity: Identity<'_>) -> Suggestion {
     lines::section(&mut text, "exec", &[("", &programs.list)]);
     lines::section(&mut text, "files", &[("read", &files.read), ("write", &files.write)]);
     let sockets = deeds::sockets(&seen);
-    let lists = [("connect", &network.connect), ("listen", &network.listen), ("sockets", &sockets)];
+    let peers = deeds::peers(&seen);
+    let (connect, listen) = (&network.connect, &network.listen);
+    let lists = [("connect", connect), ("listen", listen), ("sockets", &sockets), ("unix", &peers)];
     lines::section(&mut text, "network", &lists);
     lines::section(&mut text, "syscalls", &[("allow", &calls::calls(&seen))]);
     tail(&mut text, &seen);
@@ -212,7 +214,7 @@ impl Suggestion {
             }
             Fact::Network { operation, protocol, address, port, .. } => {
                 self.network.left.contains(&Endpoint {
-                    listen: *operation == picket_engine::NetworkOperation::Bind,
+                    listen: operation.is_local(),
                     address: address.to_canonical(),
                     protocol: *protocol,
                     port: *port,

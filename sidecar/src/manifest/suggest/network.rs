@@ -3,16 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    ops::RangeInclusive,
 };
 
 use super::{
     lines::{self, List},
-    seen::{Endpoint, Evidence, Seen},
+    seen::{Endpoint, Evidence, Picked, Seen},
 };
 
 /// Ports that Linux gives out by itself, unless told otherwise (`net.ipv4.ip_local_port_range`).
-const EPHEMERAL: (u16, u16) = (32_768, 60_999);
-const TCP: u8 = 6;
+pub(super) const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
+pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// The lists under `network`, and the endpoints that are not granted.
@@ -25,7 +26,8 @@ pub(super) struct Network {
 
 pub(super) fn network(seen: &Seen) -> Network {
     let mut found = Network::default();
-    let own_port = seen.endpoints.keys().any(|endpoint| endpoint.listen && endpoint.port == 0);
+    let own_port = !seen.picked.is_empty()
+        || seen.endpoints.keys().any(|endpoint| endpoint.listen && endpoint.port == 0);
     let mut ports: BTreeMap<(bool, IpAddr, &str), BTreeMap<u16, &Evidence>> = BTreeMap::new();
     let mut moving: BTreeMap<(IpAddr, &str), &Evidence> = BTreeMap::new();
     for (endpoint, evidence) in &seen.endpoints {
@@ -54,7 +56,7 @@ pub(super) fn network(seen: &Seen) -> Network {
             found.left.insert(*endpoint);
             continue;
         }
-        let ephemeral = (EPHEMERAL.0..=EPHEMERAL.1).contains(&port);
+        let ephemeral = EPHEMERAL.contains(&port);
         if !listen && own_port && ephemeral && address.is_loopback() {
             let known = moving.entry((address, name)).or_insert(evidence);
             *known = evidence.min(known);
@@ -70,11 +72,16 @@ pub(super) fn network(seen: &Seen) -> Network {
             list.grant(entry(key, address, &port, protocol), lines::first(evidence));
         }
     }
+    let usual = format!("{}-{}", EPHEMERAL.start(), EPHEMERAL.end());
     for ((address, protocol), evidence) in moving {
-        let port = format!("{}-{}", EPHEMERAL.0, EPHEMERAL.1);
         let remark = "a port that the kernel picked: it bound port 0 itself";
         let remark = format!("{remark}; {}", lines::first(evidence));
-        found.connect.grant(entry("to", address, &port, protocol), remark);
+        found.connect.grant(entry("to", address, &usual, protocol), remark);
+    }
+    for (Picked { address, usual: is_usual }, evidence) in &seen.picked {
+        let port = if *is_usual { &usual } else { "any" };
+        let remark = format!("a port that the kernel picked; {}", lines::first(evidence));
+        found.listen.grant(entry("address", *address, port, "tcp"), remark);
     }
     found
 }

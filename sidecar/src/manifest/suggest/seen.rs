@@ -11,10 +11,10 @@ use std::{
 
 use picket_engine::{
     AccessSet, Arrival, Departure, Fact, FileId, Input, KernelTime, NetworkOperation, ObservedPath,
-    Process, Reach, SandboxId, SyscallAbi,
+    Process, Reach, SandboxId, SyscallAbi, baseline::varying::escaped,
 };
 
-use super::deeds::Deeds;
+use super::{deeds::Deeds, network};
 
 /// All that several recorded runs did.
 #[derive(Debug, Default)]
@@ -24,12 +24,16 @@ pub(super) struct Seen {
     pub(super) entry: Option<Program>,
     pub(super) files: BTreeMap<ObservedPath, File>,
     pub(super) endpoints: BTreeMap<Endpoint, Evidence>,
+    /// Where it listened at ports that the kernel picked.
+    pub(super) picked: BTreeMap<Picked, Evidence>,
     /// Native calls by number.
     pub(super) calls: BTreeMap<u32, Evidence>,
     /// Calls of the 32-bit tables by number.
     pub(super) foreign: BTreeMap<u32, Evidence>,
     /// Sockets, memory and namespaces.
     pub(super) deeds: Deeds,
+    /// Abstract names of Unix sockets of others that it talked to, as patterns.
+    pub(super) peers: BTreeMap<String, Evidence>,
     /// Tasks that went out, or came in from outside: in words.
     pub(super) crossings: BTreeMap<&'static str, Evidence>,
     /// Process and thread ids that were its own.
@@ -72,6 +76,14 @@ pub(super) struct Endpoint {
     pub(super) address: IpAddr,
     pub(super) protocol: u8,
     pub(super) port: u16,
+}
+
+/// A listener whose port is another one in every run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Picked {
+    pub(super) address: IpAddr,
+    /// Whether the port is of those that Linux gives out unless told otherwise.
+    pub(super) usual: bool,
 }
 
 /// When something was first done, and by whom. Ordered by when: what is said of several things is the earliest.
@@ -268,14 +280,16 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
             first(seen.programs.entry(program), evidence);
         }
         Fact::Network { operation, protocol, address, port, .. } => {
-            let listen = *operation == NetworkOperation::Bind;
-            let endpoint = Endpoint {
-                listen,
-                address: address.to_canonical(),
-                protocol: *protocol,
-                port: *port,
-            };
-            first(seen.endpoints.entry(endpoint), evidence);
+            let (listen, protocol, port) = (operation.is_local(), *protocol, *port);
+            let endpoint = Endpoint { listen, address: address.to_canonical(), protocol, port };
+            let picks = *operation == NetworkOperation::Listen && protocol == network::TCP;
+            if picks && !seen.endpoints.contains_key(&endpoint) {
+                let usual = network::EPHEMERAL.contains(&port);
+                let picked = Picked { address: endpoint.address, usual };
+                first(seen.picked.entry(picked), evidence);
+            } else {
+                first(seen.endpoints.entry(endpoint), evidence);
+            }
         }
         Fact::Left { how: Departure::Migrated, .. } => {
             first(seen.crossings.entry("a task was moved out of the sandbox"), evidence);
@@ -299,10 +313,15 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
             };
             first(seen.crossings.entry(what), evidence);
         }
-        Fact::Peer { .. } => {
-            let what = "a Unix socket without a file, of somebody outside, was talked to";
-            first(seen.crossings.entry(what), evidence);
-        }
+        Fact::Peer { name, .. } => match str::from_utf8(name) {
+            Ok(name) if !name.is_empty() && !name.contains('\0') => {
+                first(seen.peers.entry(escaped(name)), evidence);
+            }
+            _ => {
+                let what = "a nameless Unix socket of somebody outside was talked to";
+                first(seen.crossings.entry(what), evidence);
+            }
+        },
         Fact::Fork { child_tgid, child_tid } => seen.own.extend([*child_tgid, *child_tid]),
         Fact::Exit { .. } => {}
     }

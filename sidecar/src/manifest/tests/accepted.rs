@@ -155,6 +155,17 @@ fn the_digest_is_that_of_the_files_bytes() {
 }
 
 #[test]
+fn abstract_names_of_unix_sockets_are_declared_without_their_at_sign_and_explained_with_it() {
+    let manifest = declaring("network: { unix: [\"@bus\", \"@session-*\"] }\n");
+    let names: Vec<_> = manifest.declared.unix.iter().map(|name| name.value.to_string()).collect();
+    assert_eq!(names, ["bus", "session-*"]);
+    let mut text = String::new();
+    manifest.explain(&mut text).unwrap();
+    let said = "It may talk to these Unix sockets of others:\n    @bus @session-*\n";
+    assert!(text.contains(said), "{text}");
+}
+
+#[test]
 fn kinds_of_sockets_and_executable_memory_are_declared_and_explained() {
     let written = "network: { sockets: [netlink, raw] }\nmemory: { executable: true }\n";
     let manifest = declaring(written);

@@ -326,6 +326,21 @@ fn a_device_without_end_is_refused_at_the_limit() {
 }
 
 #[test]
+fn a_unix_socket_that_is_no_abstract_name_is_refused_where_it_stands() {
+    let refused = |name: &str| complaint(&format!("network:\n  unix: [\"{name}\"]\n"));
+    for (name, message, way_out) in [
+        ("/run/dbus/socket", "4:10: `/run/dbus/socket` is no abstract name", "`files.write`"),
+        ("bus", "4:10: `bus` is no abstract name", "begins with @"),
+        ("@", "4:10: `@` is no abstract name", "a nameless socket cannot be declared"),
+        ("@a\\\\x", "4:10: `@a\\x` is no abstract name", ""),
+        ("@a\", \"@a", "4:16: `@a` is", ""),
+    ] {
+        let said = refused(name);
+        assert!(said.contains(message) && said.contains(way_out), "{said}");
+    }
+}
+
+#[test]
 fn a_kind_of_socket_that_is_none_is_refused_where_it_stands() {
     let refused = |kind: &str| complaint(&format!("network:\n  sockets: [{kind}]\n"));
     for (kind, message) in [

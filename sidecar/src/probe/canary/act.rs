@@ -5,7 +5,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, Read, Write},
-    net::{Ipv4Addr, Ipv6Addr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket},
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -60,6 +60,7 @@ fn once(word: &str, program: &Path) -> io::Result<Told> {
         ring,
         v4: talk(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), v4),
         v6: talk(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)), v6),
+        ports: [listen(Ipv4Addr::LOCALHOST.into()), listen(Ipv6Addr::LOCALHOST.into())],
         refused: is_refused(undeclared),
         child,
         opens: opens::all(),
@@ -93,6 +94,12 @@ where
     // A host without this address family cannot use it behind our back either.
     let Ok(socket) = socket else { return false };
     socket.send_to(b"canary", to).is_ok() && socket.connect(to).is_ok()
+}
+
+/// Listens for a moment at a port that the kernel picks, and answers which; 0 where that cannot be done.
+fn listen(address: IpAddr) -> u16 {
+    let listener = TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr());
+    listener.map_or(0, |address| address.port())
 }
 
 fn is_refused(port: u16) -> bool {

@@ -153,6 +153,8 @@ const CONNECT6: &str = "connect6";
 const SEND4: &str = "sendmsg4";
 const SEND6: &str = "sendmsg6";
 const REFUSED: &str = "connect4 (refusal)";
+/// By the kind of its address.
+const LISTENS: [&str; 2] = ["inet_sock_set_state (IPv4)", "inet_sock_set_state (IPv6)"];
 
 impl Expectations {
     pub(super) fn new(
@@ -183,6 +185,8 @@ impl Expectations {
         if told.v6 {
             waiting.extend([CONNECT6, SEND6, BIND6]);
         }
+        let listened = LISTENS.into_iter().zip(told.ports).filter(|(_, port)| *port != 0);
+        waiting.extend(listened.map(|(act, _)| act));
         if told.ring {
             waiting.extend(RING_HOOKS);
         }
@@ -355,6 +359,12 @@ impl Expectations {
             (NetworkOperation::Send, false) if v6 && port == self.port => Some(SEND6),
             (NetworkOperation::Bind, false) if v4 && port == 0 => Some(BIND4),
             (NetworkOperation::Bind, false) if v6 && port == 0 => Some(BIND6),
+            (NetworkOperation::Listen, false) if v4 && port == self.told.ports[0] => {
+                Some(LISTENS[0])
+            }
+            (NetworkOperation::Listen, false) if v6 && port == self.told.ports[1] => {
+                Some(LISTENS[1])
+            }
             _ => None,
         }
     }

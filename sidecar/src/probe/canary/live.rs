@@ -252,6 +252,7 @@ pub(crate) fn hook_of(act: &str) -> u16 {
         "connect4" | "connect6" | "connect4 (refusal)" => hook::CONNECT,
         "sendmsg4" | "sendmsg6" | SENT => hook::SEND,
         "bind4" | "bind6" => hook::BIND,
+        _ if act.starts_with("inet_sock_set_state") => hook::BIND,
         "sched_process_exec" => hook::EXEC,
         "sched_process_fork" => hook::FORK,
         "sched_process_exit" => hook::EXIT,

@@ -125,6 +125,8 @@ pub(crate) enum Round {
 pub(crate) struct Told {
     v4: bool,
     v6: bool,
+    /// Ports that it listened at, one for each kind of address; 0 where it could not.
+    ports: [u16; 2],
     refused: bool,
     /// Picket could be looked into.
     looked: bool,
@@ -151,7 +153,8 @@ impl fmt::Display for Told {
         let socket = asked.map_or("", |(_, word)| word);
         write!(f, "{} {} {} {} ", self.v4, self.v6, self.refused, self.looked)?;
         write!(f, "{} {} {}", self.ring, self.child, self.opens)?;
-        write!(f, " {socket} {code} {namespace}")
+        let [v4, v6] = self.ports;
+        write!(f, " {socket} {code} {namespace} {v4} {v6}")
     }
 }
 
@@ -171,7 +174,9 @@ impl FromStr for Told {
         let (socket, _) = *asked.ok_or_else(unreadable)?;
         let mut flag = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
         let done = calls::Done { socket, code: flag()?, namespace: flag()? };
-        Ok(Self { v4, v6, refused, looked, ring, child, opens, done })
+        let mut port = || words.next().and_then(|word| word.parse().ok()).ok_or_else(unreadable);
+        let ports = [port()?, port()?];
+        Ok(Self { v4, v6, ports, refused, looked, ring, child, opens, done })
     }
 }
 

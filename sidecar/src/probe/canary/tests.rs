@@ -5,6 +5,7 @@ use super::*;
 const PID: u32 = 4_000;
 const CHILD: u32 = 4_001;
 const PORT: u16 = 40_000;
+const LISTENS_AT: u16 = 41_000;
 const PROGRAM: FileId = FileId { device: 8 << 20 | 1, inode: 77 };
 const OTHER: FileId = FileId { device: 8 << 20 | 1, inode: 78 };
 const PROCESSES: FileId = FileId { device: 26, inode: 79 };
@@ -26,6 +27,7 @@ fn expected_in(tier: Tier, round: Round) -> Expectations {
     let told = Told {
         v4: true,
         v6: true,
+        ports: [LISTENS_AT, LISTENS_AT + 1],
         refused: true,
         looked: true,
         ring: false,
@@ -90,6 +92,8 @@ fn everything() -> Vec<Decoded> {
         exec("/bin/picket", PROGRAM, ARGUMENTS),
         network(NetworkOperation::Bind, v4, 0, false),
         network(NetworkOperation::Bind, v6, 0, false),
+        network(NetworkOperation::Listen, v4, LISTENS_AT, false),
+        network(NetworkOperation::Listen, v6, LISTENS_AT + 1, false),
         network(NetworkOperation::Send, v4, PORT, false),
         network(NetworkOperation::Connect, v4, PORT, false),
         network(NetworkOperation::Send, v6, PORT, false),

@@ -20,7 +20,7 @@ pub use effect::rendering;
 pub(super) use input::Record;
 
 /// The format of this Picket.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// How every trace begins, in any format.
 pub(super) const MAGIC: &[u8] = b"{\"picket_trace\":";

@@ -145,6 +145,7 @@ impl Redactor {
             patterns.for_each(|pattern| self.arguments.declare(pattern.clone()));
         }
         policy.files.iter().for_each(|rule| self.declare_path(&rule.path));
+        policy.peers.iter().for_each(|name| self.arguments.declare(name.clone()));
         let endpoints = policy.connect.iter().chain(&policy.listen);
         endpoints.for_each(|rule| self.addresses.declare(rule.network));
     }

@@ -76,11 +76,11 @@ fn policy() -> impl Strategy<Value = Policy> {
     let actions = vec(word(Action::ALL), Capability::ALL.len());
     let rest =
         (any::<bool>(), any::<u32>(), any::<Duration>(), word(OnExpiry::ALL), word(Mode::ALL));
-    let deeds = (vec(word(SocketClass::ALL), 0..4), any::<bool>());
+    let deeds = (vec(word(SocketClass::ALL), 0..4), any::<bool>(), vec(argument(), 0..3));
     let denials = (word(Action::ALL), word(Action::ALL));
     let more = (deeds, denials);
     (rules, sets, actions, rest, more).prop_map(|(rules, sets, actions, rest, more)| {
-        let ((sockets, executable_memory), (first, repeated)) = more;
+        let ((sockets, executable_memory, peers), (first, repeated)) = more;
         let (exec, files, connect, listen) = rules;
         let (protected, inherited, entry, words) = sets;
         let (foreign_abi, max_processes, hold, on_expiry, mode) = rest;
@@ -100,6 +100,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             syscalls: SyscallSet::from_words(words),
             foreign_abi,
             sockets: sockets.into_iter().fold(SocketSet::EMPTY, SocketSet::with),
+            peers,
             executable_memory,
             max_processes,
             actions,

@@ -54,7 +54,8 @@ pub(crate) fn judge(context: &Context<'_>, fact: &Fact) -> Option<Offence> {
         }
         Fact::Reach { how, .. } => Some(others::reached(*how)),
         // The launcher says by its own line why it could not start the plugin.
-        Fact::Peer { .. } => (!context.starting).then_some(others::PEER),
+        Fact::Peer { .. } if context.starting => None,
+        Fact::Peer { whose, name, .. } => others::met(context, *whose, name),
         Fact::Denied { number, abi, by_arguments, .. } => {
             syscalls::denied(context, *number, *abi, *by_arguments)
         }

@@ -17,9 +17,11 @@ pub(super) fn judge(
         NetworkOperation::Connect | NetworkOperation::Send => {
             (Capability::Network, Reason::UndeclaredDestination)
         }
-        // The kernel picks a free port: nobody outside can know where to knock.
+        // The kernel picks a free port. Most who ask for that only want to send; who listens there is told of then.
         NetworkOperation::Bind if port == 0 => return None,
-        NetworkOperation::Bind => (Capability::Listen, Reason::UndeclaredListener),
+        NetworkOperation::Bind | NetworkOperation::Listen => {
+            (Capability::Listen, Reason::UndeclaredListener)
+        }
     };
     let mut expired = false;
     for rule in rules(context, operation) {
@@ -48,7 +50,7 @@ pub(super) fn judge_socket(
 pub(super) fn rules<'a>(context: &Context<'a>, operation: NetworkOperation) -> &'a [EndpointRule] {
     match operation {
         NetworkOperation::Connect | NetworkOperation::Send => &context.policy.connect,
-        NetworkOperation::Bind => &context.policy.listen,
+        NetworkOperation::Bind | NetworkOperation::Listen => &context.policy.listen,
     }
 }
 

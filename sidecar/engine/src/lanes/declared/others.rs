@@ -1,8 +1,9 @@
 //! Other processes: nothing declares reaching for one that is not of the sandbox, so whatever the
-//! kernel side reports of it is a departure. What stays inside is not reported at all.
+//! kernel side reports of it is a departure. Sockets of theirs can be declared by an abstract name.
+//! What stays inside is not reported at all.
 
-use crate::lanes::Offence;
-use crate::{Capability, Reach, Reason};
+use crate::lanes::{Context, Offence};
+use crate::{Capability, Reach, Reason, Whose};
 
 pub(super) const fn reached(how: Reach) -> Offence {
     let reason = match how {
@@ -12,6 +13,11 @@ pub(super) const fn reached(how: Reach) -> Offence {
     Offence::new(Capability::Danger, reason)
 }
 
-/// A socket with a file is a file, which a rule for its path may allow to be written to; one
-/// without has no name that a rule could hold on to.
-pub(super) const PEER: Offence = Offence::new(Capability::Network, Reason::ForeignPeer);
+/// A socket without a file; one with a file is a file, which a rule for its path may allow to be
+/// written to. A nameless one can be declared by nothing, and Picket's own not by any name.
+pub(super) fn met(context: &Context<'_>, whose: Whose, name: &[u8]) -> Option<Offence> {
+    let declared = !name.is_empty()
+        && whose != Whose::Picket
+        && context.policy.peers.iter().any(|pattern| pattern.matches(name));
+    (!declared).then_some(Offence::new(Capability::Network, Reason::ForeignPeer))
+}

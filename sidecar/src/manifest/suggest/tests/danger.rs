@@ -2,7 +2,7 @@
 
 use picket_engine::{
     Arguments, DANGER, Departure, Fact, FileId, MemoryUse, Mode, NetworkOperation, ObservedPath,
-    SyscallAbi, Unresolved,
+    SyscallAbi, Unresolved, Whose,
 };
 
 use super::{
@@ -95,6 +95,18 @@ fn what_no_manifest_can_say_is_told_as_a_comment() {
     left(nameless, "its path is not known");
     left(network(NetworkOperation::Send, 17, "10.0.0.1", 0), "port 0, which only `any` covers");
     left(network(NetworkOperation::Send, 1, "10.0.0.1", 0), "protocol 1, which only `any` covers");
+}
+
+#[test]
+fn sockets_of_others_are_left_to_a_person_with_the_name_that_would_declare_them() {
+    let peer = |name: &[u8]| Fact::Peer {
+        operation: NetworkOperation::Connect,
+        whose: Whose::Outside,
+        name: name.to_vec(),
+    };
+    left(peer(b"bus*"), "# - \"@bus\\\\*\"  # a socket of somebody outside: a person must decide");
+    left(peer(b""), "a nameless Unix socket of somebody outside was talked to");
+    left(peer(b"\xff"), "a nameless Unix socket");
 }
 
 #[test]

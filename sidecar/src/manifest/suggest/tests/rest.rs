@@ -52,6 +52,17 @@ fn a_port_that_the_kernel_picked_is_another_one_next_time() {
 }
 
 #[test]
+fn a_listener_at_a_port_that_the_kernel_picked_is_granted_those_that_it_picks_from() {
+    let listen = |port| network(NetworkOperation::Listen, 6, "127.0.0.1", port);
+    let line = |port: &str| format!("    - {{ address: 127.0.0.1, port: {port} }}");
+    let bound = network(BIND, 6, "127.0.0.1", 0);
+    assert_eq!(granted([bound, listen(40_123), listen(40_200)])[2], line("32768-60999"));
+    assert_eq!(granted([listen(0)])[2], line("any"));
+    let own = network(BIND, 6, "127.0.0.1", 40_123);
+    assert_eq!(granted([own, listen(40_123)])[2], line("40123"));
+}
+
+#[test]
 fn calls_of_the_runtime_group_are_left_out_and_groups_stand_for_their_calls() {
     let calls = |names: &[&str]| granted(names.iter().map(|name| call(name)));
     assert_eq!(calls(&["read", "mmap"]), Vec::<String>::new());

@@ -64,3 +64,18 @@ fn listening_has_rules_of_its_own_and_port_zero_needs_none() {
         ],
     );
 }
+
+#[test]
+fn a_listener_at_a_port_that_the_kernel_picked_is_judged_by_that_port_and_by_any_before_it_is_known()
+ {
+    let listen = |port| network(NetworkOperation::Listen, 6, LOOPBACK, port);
+    let listening = |ports| Policy {
+        listen: Vec::from([endpoint("127.0.0.0/8", ports, Protocol::Tcp)]),
+        ..nothing_declared()
+    };
+    let undeclared = Some(Reason::UndeclaredListener);
+    check(&declared(), &[(listen(40_000), undeclared), (listen(0), undeclared)]);
+    let usual = listening(32_768..=60_999);
+    check(&usual, &[(listen(40_000), None), (listen(20_000), undeclared), (listen(0), undeclared)]);
+    check(&listening(0..=u16::MAX), &[(listen(40_000), None), (listen(0), None)]);
+}

@@ -1,5 +1,7 @@
 //! What is said of files that are changed otherwise than by opening them, and of other processes.
 
+use alloc::vec::Vec;
+
 use super::{READ, WRITE, check, files, with_file};
 use crate::testing::*;
 use crate::*;
@@ -70,4 +72,29 @@ fn no_rule_declares_a_process_or_a_nameless_socket_of_somebody_else() {
             check(&everything, &[(peer, Some(Reason::ForeignPeer))]);
         }
     }
+}
+
+#[test]
+fn an_abstract_name_may_be_declared_and_a_nameless_socket_or_one_of_pickets_may_not() {
+    let parsed = |source| ArgPattern::parse(source).unwrap();
+    let peers = Vec::from([parsed("bus"), parsed("session-*")]);
+    let policy = Policy { peers, ..nothing_declared() };
+    let peer = |whose, name: &[u8]| Fact::Peer {
+        operation: NetworkOperation::Connect,
+        whose,
+        name: name.into(),
+    };
+    let undeclared = Some(Reason::ForeignPeer);
+    check(
+        &policy,
+        &[
+            (peer(Whose::Outside, b"bus"), None),
+            (peer(Whose::Sandbox, b"session-7/x"), None),
+            (peer(Whose::Outside, b"bus2"), undeclared),
+            (peer(Whose::Outside, b""), undeclared),
+            (peer(Whose::Picket, b"bus"), undeclared),
+        ],
+    );
+    let all = Policy { peers: Vec::from([parsed("*")]), ..nothing_declared() };
+    check(&all, &[(peer(Whose::Outside, b"x"), None), (peer(Whose::Outside, b""), undeclared)]);
 }
