@@ -178,16 +178,18 @@ impl Run {
     }
 }
 
+/// What a template ends with that was cut.
+pub(super) const CUT: &str = "…";
+
 fn cut(template: &str) -> String {
     if template.len() <= TEMPLATE_BYTES {
         return String::from(template);
     }
-    const MARK: &str = "…";
-    let mut end = TEMPLATE_BYTES - MARK.len();
+    let mut end = TEMPLATE_BYTES - CUT.len();
     while !template.is_char_boundary(end) {
         end -= 1;
     }
     let mut text = String::from(template.get(..end).unwrap_or_default());
-    text.push_str(MARK);
+    text.push_str(CUT);
     text
 }
