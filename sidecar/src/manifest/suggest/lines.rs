@@ -84,7 +84,7 @@ pub(super) fn first(evidence: &Evidence) -> String {
 }
 
 /// A text as a YAML value on one line.
-pub(super) fn value(text: &str) -> String {
+pub(in super::super) fn value(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._+=~*-".contains(c);
     if text.starts_with('/') && text.chars().all(plain) {
         return text.to_owned();
