@@ -11,6 +11,7 @@
 //! * Nothing dangerous is granted unless a person accepted it, and a protected file never.
 
 mod grants;
+mod merged;
 mod patch;
 mod used;
 
@@ -22,6 +23,7 @@ use super::{Manifest, ResolveError};
 use crate::document::Position;
 use grants::Judge;
 pub use patch::PatchError;
+use used::Deed;
 
 /// A deed of a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +125,7 @@ impl Manifest {
         let deeds: Vec<_> = learned
             .iter()
             .filter(|one| 0 < one.runs)
-            .filter_map(|one| Some((one.template, meant(one.family, one.template)?)))
+            .filter_map(|one| Some(Deed::new(one.template, meant(one.family, one.template)?)))
             .collect();
         let (unused, wide) = used::rules(&self.declared, &deeds, unknown);
         Ok(Comparison { undeclared, unused, wide, unknown: unknown.clone() })

@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, ops::Range};
 
 use granit_parser::{Event, Parser, Span, StructureStyle};
 
-use super::{Comparison, Rule};
+use super::{
+    Comparison, Rule,
+    merged::{self, Line},
+};
 use crate::document::Position;
 
 /// The longest list in brackets, in bytes.
@@ -43,19 +46,8 @@ pub(super) fn patched(text: &str, comparison: &Comparison) -> Result<String, Pat
     for rule in &comparison.unused {
         edits.entry(list(rule.list)).or_default().remove.push(rule.clone());
     }
-    for one in &comparison.undeclared {
-        for grant in one.grants.iter().flatten() {
-            let add = &mut edits.entry(list(grant.list)).or_default().add;
-            if !add.iter().any(|(value, _)| *value == grant.value) {
-                let runs = crate::words::count(one.runs, "run");
-                let accepted = if one.runs == 0 {
-                    "accepted by a person".to_owned()
-                } else {
-                    format!("learned in {runs}")
-                };
-                add.push((grant.value.clone(), accepted));
-            }
-        }
+    for (name, lines) in merged::lines(comparison) {
+        edits.entry(list(name)).or_default().add = lines;
     }
     let root = tree(text)?;
     let mut patch = Patch { text, edits, changes: Vec::new() };
@@ -67,8 +59,7 @@ pub(super) fn patched(text: &str, comparison: &Comparison) -> Result<String, Pat
 #[derive(Debug, Default)]
 struct Edit {
     remove: Vec<Rule>,
-    /// Values, and what is said beside them.
-    add: Vec<(String, String)>,
+    add: Vec<Line>,
 }
 
 /// A value and where it stands, in bytes.
@@ -380,6 +371,6 @@ fn is_key(key: &Node, name: &str) -> bool {
     matches!(&key.kind, Kind::Scalar(text) if text == name)
 }
 
-fn lines(values: &[(String, String)], indent: &str) -> String {
+fn lines(values: &[Line], indent: &str) -> String {
     values.iter().map(|(value, remark)| format!("{indent}- {value}  # {remark}\n")).collect()
 }

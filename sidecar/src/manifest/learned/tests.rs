@@ -291,7 +291,7 @@ fn what_a_manifest_lacks_is_added_whichever_way_it_is_written() {
 #[test]
 fn a_list_in_brackets_that_grows_too_long_becomes_lines() {
     let text = format!("{HEAD}files:\n  read: [/data/x, '/a#b'] # why\nmode: shadow\n");
-    let paths: Vec<String> = (0..8).map(|n| format!("read /opt/a/long/name/{n}")).collect();
+    let paths: Vec<String> = (0..8).map(|n| format!("read /opt/a/long/name/{n}/x")).collect();
     let mut deeds: Vec<_> = paths.iter().map(|path| (PATH, path.as_str())).collect();
     deeds.extend([(PATH, "read /data/x"), (PATH, "read /a#b")]);
     let comparison = compare(&text, &deeds);
@@ -300,6 +300,42 @@ fn a_list_in_brackets_that_grows_too_long_becomes_lines() {
     assert!(patched.contains(" # why\nmode: shadow\n"), "{patched}");
     let after = compare(&patched, &deeds);
     assert_eq!((after.undeclared, after.unused), (Vec::new(), Vec::new()), "{patched}");
+}
+
+#[test]
+fn from_four_files_on_a_directory_is_declared_where_that_may_be() {
+    let lines = |deeds: &[(Family, &str)]| {
+        let comparison = compare(HEAD, deeds);
+        let patched = manifest(HEAD).patched(&comparison).unwrap();
+        let after = compare(&patched, deeds);
+        assert!(after.unused.is_empty() && after.undeclared.iter().all(|one| one.grants.is_err()));
+        patched.strip_prefix(HEAD).unwrap().to_owned()
+    };
+    let files = ["read /srv/a/1", "map /srv/a/2", "read /srv/a/3", "read /srv/a/4*"];
+    let four = files.map(|file| (PATH, file));
+    assert!(!lines(&four[..3]).contains("/srv/a/*"));
+    let expected = "files:\n  read:\n    - /srv/a/*  # 4 files, learned in 1 run: /srv/a/1\n";
+    assert_eq!(lines(&four), expected);
+    let etc = ["read /etc/1", "read /etc/2", "read /etc/3", "read /etc/4"].map(|file| (PATH, file));
+    assert!(!lines(&etc).contains("/etc/*"), "a place that is never declared as a whole");
+}
+
+#[test]
+fn a_directory_in_which_something_was_left_to_a_person_is_not_declared_as_a_whole() {
+    let files = [1, 2, 3, 4, 5].map(|number| format!("read /home/u/.kube/cache/{number}"));
+    let accepted = |number: usize, accepted| Learned {
+        accepted,
+        ..learned(&[(PATH, files[number].as_str())])[0]
+    };
+    let four = [0, 1, 2, 3].map(|number| accepted(number, true));
+    let patched = |deeds: &[Learned<'_>]| {
+        let manifest = manifest(HEAD);
+        manifest.patched(&manifest.compare(deeds, &BTreeSet::new()).unwrap()).unwrap()
+    };
+    assert!(patched(&four).contains("- /home/u/.kube/cache/*  # 4 files, learned in 1 run"));
+    let with_another = [&four[..], &[accepted(4, false)]].concat();
+    let text = patched(&with_another);
+    assert!(text.contains("- /home/u/.kube/cache/4  #") && !text.contains("cache/*"), "{text}");
 }
 
 fn style() -> impl Strategy<Value = String> {

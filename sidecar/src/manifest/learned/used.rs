@@ -10,7 +10,7 @@ use picket_engine::{
 
 use super::{
     super::{
-        declared::{Declared, Endpoint, Exec, File, Host},
+        declared::{Declared, Endpoint, File, Host},
         diff, groups, resolve, syscalls,
     },
     Rule, Wide,
@@ -18,8 +18,40 @@ use super::{
 };
 use crate::document::Position;
 
-/// What was learned, with its template.
-type Deed<'a> = (&'a str, Meaning<'a>);
+/// What was learned, its paths compiled: each is held against each rule.
+pub(super) struct Deed<'a> {
+    template: &'a str,
+    meaning: Meaning<'a>,
+    path: Option<Pattern>,
+    script: Option<Pattern>,
+}
+
+impl<'a> Deed<'a> {
+    pub(super) fn new(template: &'a str, meaning: Meaning<'a>) -> Self {
+        let (path, script) = match meaning {
+            Meaning::Exec { script, program } => (Some(program), script),
+            Meaning::File { path, .. } => (Some(path), None),
+            _ => (None, None),
+        };
+        let pattern = |text: Option<&str>| Pattern::parse(text?).ok();
+        Self { template, meaning, path: pattern(path), script: pattern(script) }
+    }
+}
+
+/// A rule's path as it is written, and as it leads here.
+struct Place(Vec<Pattern>);
+
+impl Place {
+    fn new(rule: &Pattern) -> Self {
+        let followed = resolve::followed(rule).filter(|followed| followed != rule);
+        Self([rule.clone()].into_iter().chain(followed).collect())
+    }
+
+    /// Whether there may be a path that both mean.
+    fn meets(&self, path: Option<&Pattern>) -> bool {
+        path.is_some_and(|path| self.0.iter().any(|rule| rule.meets(path)))
+    }
+}
 
 /// Rules that nothing needed, and wide ones with what they were needed for. Of families that are full neither.
 pub(super) fn rules(
@@ -33,14 +65,19 @@ pub(super) fn rules(
         for rule in &declared.exec {
             let text = rule.path.value.to_string();
             let wide = !rule.path.value.is_literal();
-            found.rule(rule.path.position, "exec", text, wide, |meaning| runs(rule, meaning));
+            let path = Place::new(&rule.path.value);
+            let interpreter = rule.interpreter.as_ref().map(|path| Place::new(&path.value));
+            let needs = |deed: &Deed<'_>| runs(&path, interpreter.as_ref(), deed);
+            found.rule(rule.path.position, "exec", text, wide, needs);
         }
     }
     if known(&[Family::Exec, Family::Path]) {
         for rule in &declared.files {
             let (text, wide) = (rule.path.value.to_string(), !rule.path.value.is_literal());
             let list = diff::list_of(rule.access);
-            found.rule(rule.path.position, list, text, wide, |meaning| opens(rule, meaning));
+            let path = Place::new(&rule.path.value);
+            let needs = |deed: &Deed<'_>| opens(rule, &path, deed);
+            found.rule(rule.path.position, list, text, wide, needs);
         }
     }
     if known(&[Family::Destination]) {
@@ -49,7 +86,7 @@ pub(super) fn rules(
             (&declared.listen, "network.listen", true),
         ] {
             for rule in rules {
-                let needs = |meaning: &Meaning<'_>| match meaning {
+                let needs = |deed: &Deed<'_>| match &deed.meaning {
                     Meaning::Destination(one) => reaches(rule, listens, one),
                     _ => false,
                 };
@@ -66,7 +103,7 @@ pub(super) fn rules(
                 Some(group) => group.calls().filter(|call| !runtime.contains(call)).collect(),
                 None => BTreeSet::from([name.value.as_str()]),
             };
-            let needs = |meaning: &Meaning<'_>| match meaning {
+            let needs = |deed: &Deed<'_>| match &deed.meaning {
                 Meaning::Call { number, abi: SyscallAbi::Native } => {
                     syscalls::name(*number).is_some_and(|name| calls.contains(name))
                 }
@@ -79,8 +116,8 @@ pub(super) fn rules(
     if known(&[Family::Deed]) {
         for class in &declared.sockets {
             let text = class.value.to_string();
-            found.rule(class.position, "network.sockets", text, false, |meaning| {
-                *meaning == Meaning::Socket(class.value)
+            found.rule(class.position, "network.sockets", text, false, |deed| {
+                deed.meaning == Meaning::Socket(class.value)
             });
         }
     }
@@ -88,7 +125,9 @@ pub(super) fn rules(
         && known(&[Family::Deed, Family::Path])
     {
         let text = "true".to_owned();
-        found.rule(at, "memory.executable", text, false, |meaning| own_code(declared, meaning));
+        let written = declared.files.iter().filter(|rule| rule.access.contains(AccessSet::WRITE));
+        let written: Vec<Place> = written.map(|rule| Place::new(&rule.path.value)).collect();
+        found.rule(at, "memory.executable", text, false, |deed| own_code(&written, deed));
     }
     found.unused.sort();
     (found.unused, found.wide)
@@ -107,10 +146,10 @@ impl Found<'_> {
         list: &'static str,
         text: String,
         wide: bool,
-        needs: impl Fn(&Meaning<'_>) -> bool,
+        needs: impl Fn(&Deed<'_>) -> bool,
     ) {
-        let needed = self.deeds.iter().filter(|(_, meaning)| needs(meaning));
-        let used_by: Vec<String> = needed.map(|(template, _)| (*template).to_owned()).collect();
+        let needed = self.deeds.iter().filter(|deed| needs(deed));
+        let used_by: Vec<String> = needed.map(|deed| deed.template.to_owned()).collect();
         let rule = Rule { at, list, rule: text };
         match used_by.is_empty() {
             true => self.unused.push(rule),
@@ -120,49 +159,36 @@ impl Found<'_> {
     }
 }
 
-/// Whether a rule, as it is written or as it leads here, and a template have a path in common.
-fn meets(rule: &Pattern, template: &str) -> bool {
-    let Ok(template) = Pattern::parse(template) else {
-        return false;
-    };
-    rule.meets(&template)
-        || resolve::followed(rule).is_some_and(|followed| followed.meets(&template))
-}
-
-fn runs(rule: &Exec, meaning: &Meaning<'_>) -> bool {
-    let Meaning::Exec { script, program } = meaning else {
-        return false;
-    };
-    match (&rule.interpreter, script) {
-        (None, _) => meets(&rule.path.value, program),
-        (Some(interpreter), Some(script)) => {
-            meets(&rule.path.value, script) && meets(&interpreter.value, program)
-        }
-        (Some(_), None) => false,
-    }
-}
-
-fn opens(rule: &File, meaning: &Meaning<'_>) -> bool {
-    match meaning {
-        Meaning::File { done, path } => {
-            let access = access_of(done);
-            // The kernel opens for reading, too, what it runs and maps.
-            let some = access.is_empty() || access.without(rule.access) != access;
-            some && meets(&rule.path.value, path)
-        }
-        Meaning::Exec { program, .. } => {
-            rule.access.contains(AccessSet::EXECUTE) && meets(&rule.path.value, program)
+fn runs(path: &Place, interpreter: Option<&Place>, deed: &Deed<'_>) -> bool {
+    match (&deed.meaning, interpreter) {
+        (Meaning::Exec { .. }, None) => path.meets(deed.path.as_ref()),
+        (Meaning::Exec { .. }, Some(interpreter)) => {
+            path.meets(deed.script.as_ref()) && interpreter.meets(deed.path.as_ref())
         }
         _ => false,
     }
 }
 
+fn opens(rule: &File, path: &Place, deed: &Deed<'_>) -> bool {
+    let needs = match deed.meaning {
+        Meaning::File { done, .. } => {
+            let access = access_of(done);
+            // The kernel opens for reading, too, what it runs and maps.
+            access.is_empty() || access.without(rule.access) != access
+        }
+        Meaning::Exec { .. } => rule.access.contains(AccessSet::EXECUTE),
+        _ => false,
+    };
+    needs && path.meets(deed.path.as_ref())
+}
+
 /// Whether memory was made executable, or a file mapped so that it may write itself.
-fn own_code(declared: &Declared, meaning: &Meaning<'_>) -> bool {
-    let mut written = declared.files.iter().filter(|rule| rule.access.contains(AccessSet::WRITE));
-    match meaning {
+fn own_code(written: &[Place], deed: &Deed<'_>) -> bool {
+    match deed.meaning {
         Meaning::Memory => true,
-        Meaning::File { done: "map", path } => written.any(|rule| meets(&rule.path.value, path)),
+        Meaning::File { done: "map", .. } => {
+            written.iter().any(|place| place.meets(deed.path.as_ref()))
+        }
         _ => false,
     }
 }

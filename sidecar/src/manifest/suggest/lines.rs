@@ -102,7 +102,7 @@ pub(in super::super) fn value(text: &str) -> String {
 }
 
 /// Bytes of the watched code as part of a comment.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(in super::super) fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut shown = String::new();
     for character in text.chars() {

@@ -165,7 +165,7 @@ fn is_thread_name(path: &str) -> bool {
 }
 
 /// Whether a directory may be granted as a whole.
-pub(super) fn may_be_whole(directory: &str, write: bool) -> bool {
+pub(in super::super) fn may_be_whole(directory: &str, write: bool) -> bool {
     let longest = DEPTHS
         .iter()
         .filter(|(place, ..)| *place == "/" || is_below(directory, place))
