@@ -82,6 +82,12 @@ impl Container {
         self
     }
 
+    /// With this file in its root.
+    pub(super) fn with_file(self, from: &Path, name: &str) -> Self {
+        fs::copy(from, self.bundle.path().join("rootfs").join(name)).unwrap();
+        self
+    }
+
     /// What the specification's schemas say of it: nothing if all is well.
     #[track_caller]
     pub(super) fn complaints(&self) -> String {

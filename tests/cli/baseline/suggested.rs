@@ -1,6 +1,7 @@
 //! Rules that are suggested from a baseline, given to those who enforce them.
 
 use std::fs;
+use std::process::Command;
 
 use picket_tests::picket;
 use serde_json::{Value, json};
@@ -65,6 +66,25 @@ fn under_a_suggested_seccomp_profile_the_same_work_runs_in_a_container_and_anoth
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
         assert!(told.contains("'/tmp/made': Operation not permitted"), "{told}");
     }
+}
+
+#[test]
+fn a_32_bit_call_in_a_container_with_a_suggested_seccomp_profile_ends_who_makes_it() {
+    let mut place = Place::new();
+    let profile = place.profile("/bin/sh -c :");
+    // 39 is mkdir in the table of 32-bit code, and getpid, which is let through, in that of 64-bit code.
+    let source = "int main(void) { long made; __asm__ volatile(\"int $0x80\" : \"=a\"(made) \
+                  : \"a\"(39), \"b\"(\"/tmp/made\"), \"c\"(0755) : \"memory\"); return made != 0; }";
+    let source = place.plugin.write("foreign.c", source);
+    let program = place.plugin.path("foreign");
+    // Below 4 GiB, where 32-bit code finds its words.
+    let mut compiler = Command::new("gcc");
+    let built = compiler.args(["-static", "-no-pie", "-o"]).arg(&program).arg(source).status();
+    assert!(built.unwrap().success(), "this test needs gcc and libc6-dev: install them");
+    let container = || Container::new("/foreign", User::Root).with_file(&program, "foreign");
+    assert_eq!(container().run().status.code(), Some(0));
+    let ended = container().under(&profile).run();
+    assert_eq!(ended.status.code(), Some(128 + 31), "no SIGSYS: {ended:?}");
 }
 
 #[test]
