@@ -1,6 +1,7 @@
 //! Rules that are suggested from a baseline, given to those who enforce them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use picket_tests::picket;
@@ -107,6 +108,8 @@ fn a_suggestion_takes_the_place_of_an_earlier_one_and_of_nothing_else() {
         let words = ["--as", form, "-m", "manifest.yaml", "-o", "suggested"];
         place.suggest(&key, &words);
         let first = fs::read(place.plugin.path("suggested")).unwrap();
+        let mode = fs::metadata(place.plugin.path("suggested")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{form}");
         assert_eq!(place.suggest(&key, &words).0, "");
         assert_eq!(fs::read(place.plugin.path("suggested")).unwrap(), first);
         place.plugin.write("mine", "{ \"mine\": true }");

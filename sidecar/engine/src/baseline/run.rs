@@ -8,6 +8,8 @@ use crate::learned::PluginTime;
 
 /// The longest template. What is longer is cut, so that all that begin alike are one.
 pub const TEMPLATE_BYTES: usize = 512;
+/// What it ends with then.
+pub(super) const CUT: &str = "…";
 
 /// Which run it is, wherever it is told of: a digest of the recording and of the sandbox in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,18 +180,16 @@ impl Run {
     }
 }
 
-/// What a template ends with that was cut.
-pub(super) const CUT: &str = "…";
-
 fn cut(template: &str) -> String {
     if template.len() <= TEMPLATE_BYTES {
         return String::from(template);
     }
-    let mut end = TEMPLATE_BYTES - CUT.len();
+    const MARK: &str = CUT;
+    let mut end = TEMPLATE_BYTES - MARK.len();
     while !template.is_char_boundary(end) {
         end -= 1;
     }
     let mut text = String::from(template.get(..end).unwrap_or_default());
-    text.push_str(CUT);
+    text.push_str(MARK);
     text
 }

@@ -1,7 +1,6 @@
 //! `picket baseline`: what is learned of plugins from recorded runs, how far that has come, and how it travels.
 
 mod accept;
-mod diff;
 mod exchange;
 mod learn;
 mod list;
@@ -35,7 +34,7 @@ enum Command {
     /// Takes deeds for harmless that were not learned.
     Accept(accept::Arguments),
     /// Compares the manifest with what was learned: declared and never used, used and not declared.
-    Diff(diff::Arguments),
+    Diff(suggest::diff::Arguments),
     /// Writes rules that let pass what was learned, for a container runtime or a cluster to enforce.
     Suggest(suggest::Arguments),
     /// Writes baselines to a file that another store can import.
@@ -90,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
         Command::Show(arguments) => show::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
-        Command::Diff(arguments) => diff::run(arguments),
+        Command::Diff(arguments) => suggest::diff::run(arguments),
         Command::Suggest(arguments) => suggest::run(arguments),
         Command::Export(arguments) => exchange::export(arguments),
         Command::Import(arguments) => exchange::import(arguments),

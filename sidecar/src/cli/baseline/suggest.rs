@@ -1,5 +1,7 @@
 //! `picket baseline suggest`.
 
+pub(super) mod diff;
+
 use std::{
     fs,
     io::{self, Read as _, Write as _},
@@ -9,7 +11,7 @@ use std::{
 use picket_engine::baseline::{Check, Condition, cadence, gate};
 use picket_engine::learned::Cadence;
 
-use super::{Output, Refusal, Which, diff, exchange, exit, title, words};
+use super::{Output, Refusal, Which, exchange, exit, title, words};
 use crate::{
     baseline::{
         Entry,
@@ -105,7 +107,7 @@ fn selector(arguments: &Arguments) -> Result<Option<Selector>, Refusal> {
 }
 
 /// The manifest that the baseline was learned under, and no other one.
-pub(super) fn declared(path: &Path, entry: &Entry) -> Result<Manifest, Refusal> {
+fn declared(path: &Path, entry: &Entry) -> Result<Manifest, Refusal> {
     let manifest = manifest::load(path).map_err(Refusal::configuration)?;
     let (has, needs) = (manifest.digest(), entry.identity.manifest);
     if has == needs {

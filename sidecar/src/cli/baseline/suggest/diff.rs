@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{
-    Refusal, Which, exit, print, show::named, suggest::declared, title, whose, with, words,
+    super::{Refusal, Which, exit, print, show::named, title, whose, with, words},
+    declared,
 };
 use crate::{
     baseline::suggest::{
@@ -19,7 +20,7 @@ use crate::{
 const TOLD: usize = 4;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in super::super) struct Arguments {
     /// The baseline: the beginning of its key, as `list` shows it.
     key: String,
     /// The manifest that it was learned under.
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     which: Which,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
+pub(in super::super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
     let entry = arguments.which.open()?.find(&arguments.key)?;
     let manifest = declared(&arguments.manifest, &entry)?;
     let source = Source { entry: &entry, missing: Vec::new() };
