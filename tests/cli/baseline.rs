@@ -1,5 +1,8 @@
 //! What is learned of recorded runs, how it is kept, shown, joined and accepted.
 
+mod oci;
+mod suggested;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -2,7 +2,9 @@
 //!
 //! Needs root, cgroup2, the built binary in `PICKET_BIN` (`cargo xtask test kernel` sets it), and
 //! Debian's essential packages: the plugins are lines of `dash` and `perl`. `prometheus` needs
-//! the package of that name, `otlp` a Python with OpenTelemetry's messages in `PICKET_PYTHON`, and `openssl`.
+//! the package of that name, `otlp` a Python with OpenTelemetry's messages in `PICKET_PYTHON`, and `openssl`; `baseline` needs
+//! `crun`, the schemas of Debian's `golang-github-opencontainers-specs-dev`, and a Python with `jsonschema` in
+//! `PICKET_WEBHOOKS_PYTHON`.
 
 #[cfg(test)]
 mod bad;

@@ -33,6 +33,18 @@ pub(crate) fn text(overlay: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What `kubectl kustomize` makes of a resource.
+#[track_caller]
+pub(crate) fn render(resource: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("resource.yaml"), resource).unwrap();
+    let list = "resources: [resource.yaml]\n";
+    fs::write(directory.path().join("kustomization.yaml"), list).unwrap();
+    let output = tool("KUBECTL").arg("kustomize").arg(directory.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Its objects.
 #[track_caller]
 pub(crate) fn objects(overlay: &str) -> Vec<Value> {
@@ -50,7 +62,7 @@ pub(crate) fn only(overlay: &str, kind: &str) -> Value {
 }
 
 /// What the schemas say to a text: the complaints, none when it is good.
-fn complaints(text: &str) -> Option<String> {
+pub(crate) fn complaints(text: &str) -> Option<String> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("rendered.yaml");
     fs::write(&file, text).unwrap();

@@ -1,4 +1,5 @@
-//! What `deploy/` gives to a cluster and to a builder of images, read by the tools that read it there.
+//! What `deploy/` and `picket baseline suggest` give to a cluster, and what a builder of images gets, read by the tools
+//! that read it there.
 //!
 //! Needs no root. `PICKET_BIN` is the built binary; `KUBECTL` and `KUBERNETES_VALIDATE` are the tools that
 //! `cargo xtask test deploy` installs.
@@ -11,3 +12,5 @@ mod image;
 mod kustomize;
 #[cfg(test)]
 mod promises;
+#[cfg(test)]
+mod suggested;

@@ -1,5 +1,6 @@
 //! Baselines outside the engine: whose they are, how they are learned from recordings and from live sandboxes, where they
-//! are kept, and how they travel. What a baseline is and how two become one is the engine's ([`picket_engine::baseline`]).
+//! are kept, how they travel, and what rules are made of them. What a baseline is and how two become one is the engine's
+//! ([`picket_engine::baseline`]).
 //!
 //! # Invariants
 //!
@@ -12,6 +13,7 @@ mod identity;
 mod learn;
 mod live;
 mod store;
+pub mod suggest;
 #[cfg(test)]
 mod testing;
 

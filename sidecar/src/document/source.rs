@@ -90,6 +90,11 @@ impl Source {
         Self { name, text }
     }
 
+    /// The text, as it was read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The document in the text, which was accepted before.
     pub(crate) fn reread<T: DeserializeOwned>(&self, kind: &Kind) -> Option<T> {
         syntax::document(kind, &self.text).ok()

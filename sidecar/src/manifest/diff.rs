@@ -101,7 +101,7 @@ impl Manifest {
     }
 }
 
-fn list_of(access: AccessSet) -> &'static str {
+pub(super) fn list_of(access: AccessSet) -> &'static str {
     if access.contains(AccessSet::EXECUTE) {
         "files.execute"
     } else if access.contains(AccessSet::WRITE) {
@@ -118,7 +118,7 @@ fn networks(rule: &Endpoint, addresses: &BTreeMap<String, Vec<IpNet>>) -> Vec<Ip
     }
 }
 
-fn words(rule: &Endpoint) -> String {
+pub(super) fn words(rule: &Endpoint) -> String {
     let host = match &rule.host.value {
         Host::Network(network) if network.prefix_len() == network.max_prefix_len() => {
             network.addr().to_string()

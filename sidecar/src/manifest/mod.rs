@@ -26,6 +26,7 @@ mod error;
 mod explain;
 mod groups;
 mod json_schema;
+mod learned;
 mod links;
 mod lint;
 mod mounts;
@@ -40,7 +41,7 @@ pub mod syscalls;
 
 use std::{collections::BTreeSet, path::Path};
 
-use picket_engine::{Mode, Pattern, Policy};
+use picket_engine::{Mode, Pattern, Policy, SyscallSet};
 
 pub use container::Places;
 use declared::{Declared, Host};
@@ -48,6 +49,7 @@ pub use declared::{Report as PluginReport, Resources};
 pub use diff::{Difference, Unused};
 pub use error::ResolveError;
 pub use json_schema::json_schema;
+pub use learned::{Comparison, Grant, Learned, PatchError, Rule, Undeclared, Wide};
 pub use links::ContainerRoot;
 pub(crate) use mounts::Mounts;
 pub use names::{KEPT, Names};
@@ -75,6 +77,11 @@ pub struct Manifest {
 /// When the file cannot be read, is too large, is not YAML, or says something that means nothing.
 pub fn load(path: &Path) -> Result<Manifest, DocumentError> {
     Manifest::parse(&path.display().to_string(), &document::bytes(&MANIFEST, path)?)
+}
+
+/// The calls of the group `@runtime`: what it takes to start, compute and end.
+pub(crate) fn runtime_calls() -> impl Iterator<Item = &'static str> {
+    groups::group(groups::RUNTIME).into_iter().flat_map(groups::Group::calls)
 }
 
 impl Manifest {
@@ -157,6 +164,11 @@ impl Manifest {
         self.declared.descriptors.iter().copied()
     }
 
+    /// System calls that it lets through.
+    pub fn calls(&self) -> SyscallSet {
+        self.declared.calls.numbers
+    }
+
     /// Linux capabilities that the plugin keeps, as the kernel's bit mask.
     pub fn capabilities(&self) -> u64 {
         let bits = self.declared.capabilities.iter().filter_map(|name| capabilities::bit(name));
@@ -171,6 +183,14 @@ impl Manifest {
     /// What the plugin has to tell its supervisor. Not enforced yet.
     pub fn reports(&self) -> impl Iterator<Item = PluginReport> + '_ {
         self.declared.reports.iter().copied()
+    }
+
+    /// Destinations that are given by name, as written.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        self.declared.connect.iter().filter_map(|rule| match &rule.host.value {
+            Host::Name(name) => Some(name.clone()),
+            Host::Network(_) => None,
+        })
     }
 
     /// Whether destinations are given by name, so that resolving again may give other addresses.

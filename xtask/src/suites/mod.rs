@@ -136,6 +136,8 @@ fn kernel(tally: &mut Tally, object: Option<&Path>) -> Outcome {
     apt::ensure_without_service("prometheus-alertmanager")?;
     // Certificates of servers that tests start.
     apt::ensure(&["openssl"])?;
+    // A container runtime and the specification's own schemas, for seccomp profiles that are suggested.
+    apt::ensure(&["crun", "golang-github-opencontainers-specs-dev"])?;
     let otlp = python::venv("otlp", &python::OTLP)?;
     let webhooks = python::venv("webhooks", &python::WEBHOOKS)?;
     let programs = artifacts::products()?;

@@ -137,7 +137,7 @@ pub fn template(family: Family, text: &str) -> Result<String, &'static str> {
                         && (matches!(*protocol, "tcp" | "udp") || protocol.starts_with("protocol-"))
                         && (*port == "ephemeral" || port.parse::<u16>().is_ok()));
             is_one.then(|| text.to_owned()).ok_or(
-                "connect 10.1.2.0/24 tcp 443: connect, send or bind, a network of 24 bits (48 for IPv6), tcp or udp, and \
+                "connect 10.1.2.0/24 tcp 443: connect, send, bind or listen, a network of 24 bits (48 for IPv6), tcp or udp, and \
                  a port or `ephemeral`",
             )
         }

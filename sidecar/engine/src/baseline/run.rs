@@ -8,6 +8,8 @@ use crate::learned::PluginTime;
 
 /// The longest template. What is longer is cut, so that all that begin alike are one.
 pub const TEMPLATE_BYTES: usize = 512;
+/// What it ends with then.
+pub(super) const CUT: &str = "…";
 
 /// Which run it is, wherever it is told of: a digest of the recording and of the sandbox in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,7 +184,7 @@ fn cut(template: &str) -> String {
     if template.len() <= TEMPLATE_BYTES {
         return String::from(template);
     }
-    const MARK: &str = "…";
+    const MARK: &str = CUT;
     let mut end = TEMPLATE_BYTES - MARK.len();
     while !template.is_char_boundary(end) {
         end -= 1;

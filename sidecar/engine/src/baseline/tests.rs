@@ -1,5 +1,6 @@
 mod laws;
 mod learned;
+mod meant;
 mod reduced;
 mod scored;
 

@@ -39,7 +39,7 @@ impl ArgPattern {
 
 impl<T> Starred<T> {
     /// All items in a row, with `star` where a star is.
-    fn flat<U: Clone>(&self, item: impl Fn(&T) -> U, star: U) -> Vec<U> {
+    pub(super) fn flat<U: Clone>(&self, item: impl Fn(&T) -> U, star: U) -> Vec<U> {
         let mut flat: Vec<U> = self.head().iter().map(&item).collect();
         for block in self.tails() {
             flat.push(star.clone());

@@ -7,6 +7,7 @@
 
 mod covers;
 mod error;
+mod meets;
 mod parse;
 mod starred;
 

@@ -193,6 +193,34 @@ fn a_pattern_covers_what_means_no_more_than_it_does() {
     assert!(!argument("--x").covers(&argument("--x*")) && !argument("").covers(&argument("*")));
 }
 
+#[test]
+fn patterns_meet_where_a_path_is_meant_by_both() {
+    let meets = |one: &str, other: &str| {
+        let (one, other) = (parse(one), parse(other));
+        assert_eq!(one.meets(&other), other.meets(&one), "{one} and {other}");
+        one.meets(&other)
+    };
+    for (one, other) in [
+        ("/a/b", "/a/b"),
+        ("/a/*.log", "/a/app-*"),
+        ("/a/**", "/a"),
+        ("/**/x", "/a/*/x"),
+        ("/a/**/b/**", "/**/c"),
+        ("/*", r"/\*"),
+    ] {
+        assert!(meets(one, other), "{one} and {other}");
+    }
+    for (one, other) in [
+        ("/a/*", "/a/b/c"),
+        ("/a/x*", "/a/y*"),
+        ("/a", "/b/**"),
+        ("/*.a", "/*.b"),
+        ("/a*/b", "/ab"),
+    ] {
+        assert!(!meets(one, other), "{one} and {other}");
+    }
+}
+
 /// Counts comparisons of one match of `n` stars against a text that defeats each of them late.
 #[test]
 fn no_pattern_costs_more_than_its_length_times_the_texts() {
@@ -284,6 +312,20 @@ proptest! {
         // An empty run can leave a segment empty; then there is no such path.
         prop_assume!(!path.contains("//") && (path == source || !path.ends_with('/')));
         prop_assert!(parse(&source).matches(path.as_bytes()), "{} {}", source, path);
+    }
+
+    #[test]
+    fn patterns_that_share_a_path_meet(
+        one in any_pattern(),
+        other in any_pattern(),
+        paths in prop::collection::vec(any_path(), 32),
+    ) {
+        let (one, other) = (parse(&one), parse(&other));
+        let shared = paths.iter().find(|path| {
+            one.matches(path.as_bytes()) && other.matches(path.as_bytes())
+        });
+        prop_assert!(shared.is_none() || one.meets(&other), "{} and {}: {:?}", one, other, shared);
+        prop_assert!(!one.covers(&other) || one.meets(&other), "{} and {}", one, other);
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn write(package: &Package, to: Option<&Path>) -> Result<exit::Exit, Refusal> {
     let mut text = Vec::new();
     let written = baseline::write(package, &mut text).and_then(|()| match to {
         None => io::stdout().write_all(&text),
-        Some(path) => replace(path, &text),
+        Some(path) => replace_export(path, &text),
     });
     match (written, to) {
         (Err(error), None) if error.kind() == io::ErrorKind::BrokenPipe => Err(Refusal::Closed),
@@ -123,8 +123,7 @@ fn write(package: &Package, to: Option<&Path>) -> Result<exit::Exit, Refusal> {
     }
 }
 
-/// The whole file or the one before, for its owner alone.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+fn replace_export(path: &Path, text: &[u8]) -> io::Result<()> {
     match baseline::is_export(path) {
         Ok(false) => {
             return Err(io::Error::other(
@@ -134,6 +133,11 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    replace(path, text)
+}
+
+/// The whole file or the one before, for its owner alone.
+pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let beside = PathBuf::from(name);

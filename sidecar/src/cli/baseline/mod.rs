@@ -6,6 +6,7 @@ mod learn;
 mod list;
 mod show;
 mod status;
+mod suggest;
 
 use std::{fmt::Display, path::PathBuf, time::UNIX_EPOCH};
 
@@ -32,6 +33,10 @@ enum Command {
     Status(status::Arguments),
     /// Takes deeds for harmless that were not learned.
     Accept(accept::Arguments),
+    /// Compares the manifest with what was learned: declared and never used, used and not declared.
+    Diff(suggest::diff::Arguments),
+    /// Writes rules that let pass what was learned, for a container runtime or a cluster to enforce.
+    Suggest(suggest::Arguments),
     /// Writes baselines to a file that another store can import.
     Export(exchange::Export),
     /// Joins baselines from files with those of the store.
@@ -84,6 +89,8 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
         Command::Show(arguments) => show::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
+        Command::Diff(arguments) => suggest::diff::run(arguments),
+        Command::Suggest(arguments) => suggest::run(arguments),
         Command::Export(arguments) => exchange::export(arguments),
         Command::Import(arguments) => exchange::import(arguments),
         Command::Merge(arguments) => exchange::merge(arguments),

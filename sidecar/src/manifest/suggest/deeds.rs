@@ -54,7 +54,8 @@ fn earlier(known: &mut Option<Evidence>, evidence: Evidence) {
     }
 }
 
-const fn is_granted(class: SocketClass) -> bool {
+/// Whether a kind of socket comes with ordinary work and reaches nobody by itself.
+pub(in super::super) const fn is_granted(class: SocketClass) -> bool {
     matches!(class, SocketClass::Netlink | SocketClass::Ping)
 }
 

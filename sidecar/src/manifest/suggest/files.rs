@@ -118,7 +118,7 @@ fn ways(
 }
 
 /// Whether a name that varies as a whole would open a place to its last file.
-fn is_too_wide(segments: &[String], write: bool) -> bool {
+pub(in super::super) fn is_too_wide(segments: &[String], write: bool) -> bool {
     let Some((last, above)) = segments.split_last() else {
         return false;
     };

@@ -84,7 +84,7 @@ pub(super) fn first(evidence: &Evidence) -> String {
 }
 
 /// A text as a YAML value on one line.
-pub(super) fn value(text: &str) -> String {
+pub(in super::super) fn value(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._+=~*-".contains(c);
     if text.starts_with('/') && text.chars().all(plain) {
         return text.to_owned();
@@ -102,7 +102,7 @@ pub(super) fn value(text: &str) -> String {
 }
 
 /// Bytes of the watched code as part of a comment.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(in super::super) fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut shown = String::new();
     for character in text.chars() {

@@ -14,9 +14,9 @@
 mod calls;
 mod deeds;
 mod files;
-mod lines;
+pub(super) mod lines;
 mod network;
-mod places;
+pub(super) mod places;
 mod programs;
 mod seen;
 
@@ -24,9 +24,12 @@ use picket_engine::{AccessSet, Deed, Fact, Finding, Input, ObservedPath};
 
 use super::{Manifest, ResolveError, replay};
 use crate::document::DocumentError;
+pub(super) use deeds::is_granted as is_common;
 use files::Files;
+pub(super) use files::is_too_wide;
 use network::Network;
 use programs::Programs;
+pub(super) use programs::is_writable_as;
 use seen::{Endpoint, Program, Seen};
 
 /// Whom a manifest is for.

@@ -96,7 +96,11 @@ const DEPTHS: [(&str, usize, usize); 25] = [
 const NEVER: usize = usize::MAX;
 
 /// Why a person must decide about opening this file, if so. `path` is canonical; `own` are ids of own processes.
-pub(super) fn danger(path: &str, write: bool, own: impl Fn(u32) -> bool) -> Option<&'static str> {
+pub(in super::super) fn danger(
+    path: &str,
+    write: bool,
+    own: impl Fn(u32) -> bool,
+) -> Option<&'static str> {
     if protected_everywhere().any(|known| match known.strip_suffix("/*") {
         Some(directory) => is_below(path, directory),
         None => path == known,
@@ -161,7 +165,7 @@ fn is_thread_name(path: &str) -> bool {
 }
 
 /// Whether a directory may be granted as a whole.
-pub(super) fn may_be_whole(directory: &str, write: bool) -> bool {
+pub(in super::super) fn may_be_whole(directory: &str, write: bool) -> bool {
     let longest = DEPTHS
         .iter()
         .filter(|(place, ..)| *place == "/" || is_below(directory, place))

@@ -109,7 +109,7 @@ fn trouble(seen: &Seen, program: &Program) -> Option<&'static str> {
 }
 
 /// Whether a pattern is one that a manifest may hold.
-pub(super) fn is_writable_as(pattern: &str) -> bool {
+pub(in super::super) fn is_writable_as(pattern: &str) -> bool {
     Pattern::parse(pattern)
         .is_ok_and(|pattern| !super::super::check::is_per_process(&pattern.literal_prefix()))
 }

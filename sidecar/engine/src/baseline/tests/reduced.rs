@@ -30,7 +30,7 @@ fn observed(inputs: &[Input]) -> Vec<Observed> {
 }
 
 /// A run that consists of this, after its entry point's exec.
-fn after_start(facts: Vec<Fact>) -> Run {
+pub(super) fn after_start(facts: Vec<Fact>) -> Run {
     let mut inputs = Vec::from([register(Arrival::Gated), event(1001, exec("/opt/plugin", &[]))]);
     inputs.extend(facts.into_iter().map(|fact| event(1002, fact)));
     observed(&inputs).remove(0).run
