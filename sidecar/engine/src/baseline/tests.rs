@@ -1,7 +1,9 @@
+mod blocks;
 mod laws;
 mod learned;
 mod reduced;
 mod scored;
+mod votes;
 
 use alloc::string::String;
 use std::format;
