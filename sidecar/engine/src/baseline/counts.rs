@@ -4,11 +4,10 @@
 //! often the others come is how often a loop went round. So a deed counts once for each run. Something that was never seen
 //! has `log2((N + T) ÷ T)` bits (Witten–Bell), where `T` kinds were shown `N` times in the same context: by so many runs,
 //! added up. A deed that `n` of `R` runs showed has `−log2(n ÷ R)`, and never more than something new would have there.
-//! Asked which comes next, each of sixty calls that every run makes would have six bits, and a new one hardly more.
+//! Asked which comes next, a call that every run makes had 5.5 bits in a small shell job, and a new one 4.9.
 //!
 //! The context of a file is its directory, so that a new file is nothing where files come and go, and something where they
-//! never did; that of anything else is its family. A family of which no run showed anything has shown one kind in each
-//! run: nothing.
+//! never did; that of anything else is its family. A run that shows nothing of a family shows one kind of it: nothing.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -16,7 +15,7 @@ use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
-use super::{Baseline, Family};
+use super::{Baseline, Family, Run};
 use crate::sequence::Bits;
 
 /// What hashes are keyed with: whoever does not know it cannot look for deeds that share a hash with learned ones.
@@ -80,6 +79,11 @@ impl Counts {
                 continue;
             }
             let kinds = families.entry(*family).or_default();
+            let shows = |run: &&Run| run.of(*family).next().is_some();
+            let idle = runs.saturating_sub(baseline.usable().filter(shows).count() as u64);
+            if *family != Family::Path && 0 < idle {
+                kinds.contexts.insert(0, Context { seen: idle, kinds: 1 });
+            }
             for (template, (_, runs)) in known {
                 kinds.seen.insert(key.hash(template), runs);
                 let context = kinds.contexts.entry(context(key, *family, template)).or_default();
@@ -103,9 +107,7 @@ impl Counts {
         if kinds.accepted.contains(&hash) {
             return Some(Bits::default());
         }
-        let known = kinds.contexts.get(&context(self.key, family, template)).copied();
-        let nothing = (family != Family::Path).then_some(Context { seen: self.runs, kinds: 1 });
-        let context = known.or(nothing)?;
+        let context = kinds.contexts.get(&context(self.key, family, template))?;
         let new = rarity(context.kinds, context.seen.saturating_add(context.kinds));
         Some(kinds.seen.get(&hash).map_or(new, |runs| rarity(*runs, self.runs).min(new)))
     }

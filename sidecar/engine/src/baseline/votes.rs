@@ -4,7 +4,8 @@
 //! Not the sum of all deeds, because deeds of one kind come together: one program that nobody saw before opens twenty
 //! files that nobody saw before, and a long block has a rare one of everything. Not the largest alone either, because
 //! a baseline of `R` runs knows nothing that is worth more than about `log2(R)` bits: new in one way, which happens,
-//! would be the same as new in every way.
+//! would be the same as new in every way. What was learned and is rare has one voice for all of it: a turn that one run in
+//! seven takes has its own program, its own calls and its own files, and is no rarer for that.
 //!
 //! # Invariants
 //!
@@ -22,28 +23,41 @@ use crate::learned::{Lane, Scores, Surprise};
 use crate::sequence::Bits;
 
 closed_enum! {
-    /// What has a vote in a block. Families that tell of the same act share one.
+    /// What has a vote in a block. Families that tell of the same act share one, and so does all that was learned.
     pub enum Voice {
-        /// A system call of the danger set, made or refused.
+        /// A new system call of the danger set, made or refused.
         DangerousCall = "dangerous_call",
-        /// Reaching out in other ways: sockets of other kinds, executable memory, namespaces, other processes.
+        /// Reaching out in other new ways: sockets of other kinds, executable memory, namespaces, other processes.
         Deed = "deed",
-        /// A program.
+        /// Danger that was learned, and is rare.
+        RareDanger = "rare_danger",
+        /// A new program.
         Program = "program",
-        /// A network.
+        /// A new network.
         Network = "network",
-        /// Any other system call.
+        /// Any other new system call.
         Call = "call",
-        /// A file, or its directory.
+        /// A new file, or its directory.
         File = "file",
-        /// Anything else that was refused.
+        /// Anything else that was refused and never was.
         Refusal = "refusal",
+        /// Anything else that was learned, and is rare.
+        Rare = "rare",
     }
 }
 
 impl Voice {
-    /// Who speaks of this. Nobody for call contexts, which are the sequence lane's.
-    fn of(family: Family, template: &str) -> Option<Self> {
+    /// Who speaks of this, which so many learned runs showed. Nobody for call contexts, which are the sequence lane's.
+    fn of(family: Family, template: &str, runs: u64) -> Option<Self> {
+        let new = Self::of_new(family, template)?;
+        Some(match new.lane() {
+            _ if runs == 0 => new,
+            Lane::Danger => Self::RareDanger,
+            _ => Self::Rare,
+        })
+    }
+
+    fn of_new(family: Family, template: &str) -> Option<Self> {
         Some(match family {
             Family::Syscall | Family::Errno if is_of_danger_set(family, template) => {
                 Self::DangerousCall
@@ -61,10 +75,13 @@ impl Voice {
     /// The lane that it is added to.
     pub const fn lane(self) -> Lane {
         match self {
-            Self::DangerousCall | Self::Deed => Lane::Danger,
-            Self::Program | Self::Network | Self::Call | Self::File | Self::Refusal => {
-                Lane::Novelty
-            }
+            Self::DangerousCall | Self::Deed | Self::RareDanger => Lane::Danger,
+            Self::Program
+            | Self::Network
+            | Self::Call
+            | Self::File
+            | Self::Refusal
+            | Self::Rare => Lane::Novelty,
         }
     }
 }
@@ -112,7 +129,8 @@ impl Votes {
 
     /// Hears of a deed, by its template.
     pub fn hear(&mut self, counts: &Counts, family: Family, template: &str) {
-        let Some(voice) = Voice::of(family, template) else {
+        let runs = counts.shown_by(family, template);
+        let Some(voice) = Voice::of(family, template, runs) else {
             return;
         };
         if !counts.votes(family) {
@@ -130,7 +148,7 @@ impl Votes {
         if Self::KEPT <= heard.len() && heard.last().is_some_and(is_later) {
             return;
         }
-        let (template, runs) = (String::from(template), counts.shown_by(family, template));
+        let template = String::from(template);
         heard.insert(Item { bits, family, template, runs });
         if Self::KEPT < heard.len() {
             heard.pop_last();

@@ -95,6 +95,9 @@ fn one(run: &Run, all: bool) -> Result<(), Refusal> {
     for lane in LANES {
         rows.extend(lines(run, lane, all));
     }
+    if rows.is_empty() {
+        print("  nothing in it is surprising")?;
+    }
     table(&rows).iter().try_for_each(|line| print(line))?;
     for family in run.scored.votes.silent() {
         print(&format!("  note  {family} has no vote: more kinds were learned than are kept"))?;
@@ -106,9 +109,12 @@ fn one(run: &Run, all: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A lane and what was surprising in it.
+/// A lane and what was surprising in it; nothing of one that is as usual as can be.
 fn lines(run: &Run, lane: Lane, all: bool) -> Vec<Vec<String>> {
     let score = run.scored.scores().of(lane);
+    if score == Surprise::NONE {
+        return Vec::new();
+    }
     let votes = &run.scored.votes;
     let above = score.above().map_or_else(String::new, |level| format!("above {}", whole(level)));
     let mut rows = vec![vec![format!("  {lane}"), score.to_string(), above]];

@@ -74,6 +74,15 @@ fn a_file_in_a_directory_that_is_new_itself_is_left_to_the_directory() {
 }
 
 #[test]
+fn a_run_that_shows_nothing_of_a_family_shows_one_kind_of_it() {
+    // 28 times nothing and 4 times one: 2 kinds, so 2 parts of 34 are new.
+    let counts = counts(32, |number, run| {
+        (number < 4).then(|| run.count(Family::Deed, "socket netlink", 1));
+    });
+    assert_eq!(sixteenths(counts.surprise(Family::Deed, "entered")), Some(65));
+}
+
+#[test]
 fn a_family_of_which_no_run_showed_anything_is_surprising_as_a_whole() {
     let counts = counts(31, |_, run| run.count(Family::Exec, "a", 1));
     assert_eq!(sixteenths(counts.surprise(Family::Deed, "namespaces 0x0")), Some(5 * 16));

@@ -54,6 +54,28 @@ fn each_voice_speaks_once_with_the_most_surprising_that_it_heard() {
 }
 
 #[test]
+fn what_was_learned_and_is_rare_has_one_voice_for_all_of_it() {
+    let turn = [
+        (Family::Exec, "/bin/sort"),
+        (Family::Syscall, "1"),
+        (Family::Path, "read /etc/group"),
+        (Family::Deed, "socket netlink"),
+        (Family::Syscall, "272"),
+    ];
+    let counts = counts(32, |number, run| {
+        usual(number, run);
+        // One run in eight takes another turn: three bits.
+        let deeds = turn.iter().filter(|_| number < 4);
+        deeds.for_each(|(family, template)| run.count(*family, template, 1));
+    });
+    let scores = votes(&counts, &turn).scores(&run(0, &[]));
+    let bits = Surprise::from_bits(3);
+    assert_eq!((scores.of(Lane::Danger), scores.of(Lane::Novelty)), (bits, bits));
+    let one = votes(&counts, &turn[1..2]).scores(&run(0, &[]));
+    assert_eq!(one.of(Lane::Novelty), bits);
+}
+
+#[test]
 fn the_danger_set_and_reaching_out_in_other_ways_are_danger_the_rest_is_novelty() {
     check(&[(Family::Deed, "namespaces 0x10000000")], 5, 0);
     // unshare, of three tables, made and refused.
