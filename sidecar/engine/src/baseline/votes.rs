@@ -7,6 +7,9 @@
 //! would be the same as new in every way. What was learned and is rare has one voice for all of it: a turn that one run in
 //! seven takes has its own program, its own calls and its own files, and is no rarer for that.
 //!
+//! New danger has [`NEW_DANGER`] more than its rarity. How rarely a plugin did something says nothing of what it would be for:
+//! by rarity alone the first `unshare` of 285 runs was worth as much as a new file, and not enough to be evidence at all.
+//!
 //! # Invariants
 //!
 //! * A lane never falls while its block is open, and hearing a deed again, or in another order, changes nothing.
@@ -21,6 +24,10 @@ use super::reduce::is_of_danger_set;
 use super::{Counts, Family, Fault, Run};
 use crate::learned::{Lane, Scores, Surprise};
 use crate::sequence::Bits;
+
+/// What new danger has besides its rarity: declared, not measured. One honest run in 2^16 begins with something of the
+/// danger set that its build never did before. A certificate holds whatever it is: it counts how often levels are exceeded.
+const NEW_DANGER: Bits = Bits::from_raw(16 << 16);
 
 closed_enum! {
     /// What has a vote in a block. Families that tell of the same act share one, and so does all that was learned.
@@ -100,7 +107,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// How surprising it was: more than nothing.
+    /// How surprising it was: more than nothing. Of new danger with what that has besides its rarity.
     pub const fn bits(&self) -> Bits {
         self.bits.0
     }
@@ -140,7 +147,8 @@ impl Votes {
         else {
             return;
         };
-        let bits = Reverse(bits);
+        let is_new_danger = matches!(voice, Voice::DangerousCall | Voice::Deed);
+        let bits = Reverse(if is_new_danger { bits + NEW_DANGER } else { bits });
         let heard = self.heard.entry(voice).or_default();
         let is_later = |kept: &Item| {
             (kept.bits, kept.family, kept.template.as_str()) <= (bits, family, template)
