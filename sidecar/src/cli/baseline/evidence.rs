@@ -117,19 +117,17 @@ fn say(
     contained: Option<Lane>,
 ) -> Result<(), Refusal> {
     let of = budget.time();
-    let share = hundredths(evidence.as_millis(), of.as_millis());
     let object = json!({
         "event": "evidence", "began": time(began), "evidence_ms": evidence.as_millis(),
         "budget_ms": of.as_millis(), "would_contain": contained.is_some(),
         "lane": contained.map(Lane::as_str),
     });
     let mut line = format!(
-        "  {}  {} of {} plugin-days, {}.{:02} of the budget",
+        "  {}  {} of {} plugin-days, {} % of the budget",
         time(began),
         days(evidence),
         of.whole_days(),
-        share / 100,
-        share % 100
+        hundredths(evidence.as_millis(), of.as_millis()),
     );
     if let Some(lane) = contained {
         line.push_str(&format!(
