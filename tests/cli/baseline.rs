@@ -16,13 +16,13 @@ use serde_json::Value;
 use super::plugin::Plugin;
 
 /// A plugin, its manifest and stores of baselines beside it.
-struct Place {
-    plugin: Plugin,
+pub(super) struct Place {
+    pub(super) plugin: Plugin,
     traces: usize,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let plugin = Plugin::new().declares("files: { read: [/etc/**] }\nmode: observe");
         plugin.write("manifest.yaml", plugin.manifest());
         plugin.write("artifact", "the build");
@@ -30,7 +30,7 @@ impl Place {
     }
 
     /// Records a run of this line of shell.
-    fn record(&mut self, script: &str) -> PathBuf {
+    pub(super) fn record(&mut self, script: &str) -> PathBuf {
         self.traces += 1;
         let trace = self.plugin.path(&format!("{}.trace", self.traces));
         let mut command = self.plugin.exec();
@@ -40,17 +40,17 @@ impl Place {
         trace
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.plugin.path(name).to_str().unwrap().to_owned()
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub(super) fn run(&self, words: &[&str]) -> Output {
         picket().arg("baseline").args(words).current_dir(self.plugin.directory()).output().unwrap()
     }
 
     /// What it answers, line by line; it must end with this code.
     #[track_caller]
-    fn ask(&self, code: i32, words: &[&str]) -> Vec<Value> {
+    pub(super) fn ask(&self, code: i32, words: &[&str]) -> Vec<Value> {
         let output = self.run(&[words, &["--output", "json"]].concat());
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
@@ -59,7 +59,7 @@ impl Place {
 
     /// Learns a trace into a store; answers what happened and the baseline's key.
     #[track_caller]
-    fn learn(&self, trace: &PathBuf, store: &str) -> (String, String) {
+    pub(super) fn learn(&self, trace: &PathBuf, store: &str) -> (String, String) {
         let trace = trace.to_str().unwrap();
         let lines = self.ask(
             0,
@@ -79,7 +79,7 @@ impl Place {
         (text("event"), text("key"))
     }
 
-    fn export(&self, store: &str) -> Vec<u8> {
+    pub(super) fn export(&self, store: &str) -> Vec<u8> {
         let output = self.run(&["export", "--store", store]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         output.stdout
@@ -87,7 +87,7 @@ impl Place {
 
     /// Refused with this code and these words; no line of the answer steers the terminal.
     #[track_caller]
-    fn check_refused(&self, words: &[&str], code: i32, complaint: &str) {
+    pub(super) fn check_refused(&self, words: &[&str], code: i32, complaint: &str) {
         let output = self.run(words);
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{told}");

@@ -62,6 +62,8 @@ mod resources;
 #[cfg(test)]
 mod run;
 #[cfg(test)]
+mod scores;
+#[cfg(test)]
 mod scrape;
 #[cfg(test)]
 mod shells;

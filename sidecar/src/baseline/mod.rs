@@ -8,17 +8,23 @@
 //! * A store that is damaged, newer or something else is refused and stays as it is.
 //! * Two processes may use one store: each change is read, joined and written in one transaction.
 
+mod calibration;
 mod exchange;
 mod identity;
 mod learn;
 mod live;
+mod recording;
+mod score;
 mod store;
 pub mod suggest;
 #[cfg(test)]
 mod testing;
 
+pub use calibration::{Calibration, Certified, Frozen, Taken};
 pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
 pub use identity::{Deployment, Identity, IdentityError};
-pub use learn::{LearnError, Lesson, lesson};
+pub use learn::{Lesson, lesson};
 pub use live::{Live, LiveStatus, Progress, Pupil, QUEUE};
+pub use recording::RecordingError;
+pub use score::{Scores, score};
 pub use store::{Entry, Store, StoreError};

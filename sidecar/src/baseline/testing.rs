@@ -1,8 +1,8 @@
 //! Baselines for tests.
 
 use picket_engine::{
-    baseline::{Acceptance, Baseline, Family, Fault, Run, RunId},
-    learned::PluginTime,
+    baseline::{Acceptance, Baseline, Family, Fault, Mark, Run, RunId},
+    learned::{Lane, PluginTime, Scores, Surprise},
 };
 use proptest::prelude::*;
 
@@ -62,4 +62,34 @@ pub(super) fn any_package() -> impl Strategy<Value = Package> {
         }
         package
     })
+}
+
+pub(super) const DAY: u64 = 86_400;
+
+pub(super) fn id(number: u16) -> RunId {
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(number.to_be_bytes()).for_each(|(place, byte)| *place = byte);
+    RunId(bytes)
+}
+
+/// A minute of a plugin that does what it always does.
+pub(super) fn run_at(began: u64) -> Run {
+    let mut run = Run::new(began, PluginTime::from_millis(60_000), true, 1);
+    run.count(Family::Exec, "/opt/plugin", 1);
+    run
+}
+
+/// Two runs a day for a fortnight: known well enough.
+pub(super) fn known_for_a_fortnight() -> Baseline {
+    let mut baseline = Baseline::new(identity("weather").subject());
+    for half in 0..30_u16 {
+        baseline.learn(id(half), &run_at(u64::from(half) * DAY / 2));
+    }
+    baseline
+}
+
+/// A run that was scored with so many bits of novelty.
+pub(super) fn mark(began: u64, bits: u32) -> Mark {
+    let scores = Scores::default().with(Lane::Novelty, Surprise::from_bits(bits));
+    Mark::of(&run_at(began), scores)
 }

@@ -95,6 +95,14 @@ impl Baseline {
         Ok(())
     }
 
+    /// What it would be if it had not learned these runs.
+    #[must_use]
+    pub fn without(&self, left_out: &BTreeSet<RunId>) -> Self {
+        let mut other = self.clone();
+        other.runs.retain(|id, _| !left_out.contains(id));
+        other
+    }
+
     /// All runs by identity, also those that teach nothing.
     pub fn runs(&self) -> impl Iterator<Item = (RunId, &Run)> {
         self.runs.iter().map(|(id, run)| (*id, run))

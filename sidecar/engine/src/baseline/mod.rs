@@ -1,12 +1,14 @@
 //! What a plugin was seen to do while nobody attacked it: a baseline, learned run by run and then frozen.
 //!
 //! Fed by recorded runs (`picket baseline learn`) and by what the daemon watches (`baselines:` in its configuration).
-//! **Nothing is scored by it yet.** The method, its limits and its files: `docs/baselines.md`.
+//! Recorded runs are scored by it (`picket baseline score`), **live ones not yet.** The method, its limits and its files:
+//! `docs/baselines.md`.
 //!
 //! In order of use: an [`Observer`] hears the inputs of the engine and makes a [`Run`] of each sandbox: how often what was
 //! done, by [`Family`], as templates. A [`Baseline`] joins runs, by the identity of each, so that the same run
 //! counts once however often and by whichever way it arrives. [`gate`] says what is missing until it is known well
-//! enough. Frozen, it becomes [`Counts`]: keyed hashes without a string, which say how surprising a deed is.
+//! enough. Frozen, it becomes [`Counts`]: keyed hashes without a string, which say how surprising a deed is. A [`Scorer`]
+//! hears inputs again and makes [`Votes`] of each run, which are the scores of two lanes and their reasons.
 //!
 //! # Invariants
 //!
@@ -16,6 +18,7 @@
 //! * A run in which something was lost, or that was interfered with, teaches nothing.
 
 mod accepted;
+mod blocks;
 mod counts;
 mod family;
 mod gate;
@@ -24,12 +27,15 @@ mod meaning;
 mod observer;
 mod reduce;
 mod run;
+mod scorer;
 pub mod varying;
+mod votes;
 
 #[cfg(test)]
 mod tests;
 
 pub use accepted::{Acceptance, MOST_ACCEPTED};
+pub use blocks::{Mark, blocks, frozen_at};
 pub use counts::{Counts, Key};
 pub use family::Family;
 pub use gate::{Bound, Check, Condition, cadence, gate};
@@ -38,3 +44,5 @@ pub use meaning::{Destination, Meaning, meaning};
 pub use observer::{Observed, Observer};
 pub use reduce::template;
 pub use run::{Fault, Run, RunId, TEMPLATE_BYTES};
+pub use scorer::{Scored, Scorer};
+pub use votes::{Item, Reason, Voice, Votes};

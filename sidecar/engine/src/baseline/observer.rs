@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::reduce::{self, OwnIds};
-use super::{Fault, Run};
+use super::run::cut;
+use super::{Family, Fault, Run};
 use crate::learned::PluginTime;
 use crate::{Arrival, Fact, FileId, Input, KernelTime, Outcome, SandboxId};
 
@@ -67,6 +68,12 @@ impl Observer {
 
     /// Hears the next input.
     pub fn hear(&mut self, input: &Input) {
+        self.hear_deeds(input, |_, _| {});
+    }
+
+    /// As [`Observer::hear`]; `deed` is told of everything that is counted of it, as the template that it is counted as.
+    /// Also of a run that teaches nothing because something of it was lost, but of nothing that follows a containment.
+    pub fn hear_deeds(&mut self, input: &Input, deed: impl FnMut(Family, &str)) {
         match input {
             Input::Register { sandbox, policy, arrival, at } => {
                 self.now = self.now.max(*at);
@@ -79,7 +86,7 @@ impl Observer {
                 if let Some(watched) = self.sandboxes.get_mut(sandbox) {
                     watched.own.insert(process.tgid);
                     watched.own.insert(process.tid);
-                    watched.event(order.time, fact);
+                    watched.event(order.time, fact, deed);
                 }
             }
             Input::Loss { sandbox, lost, at } => {
@@ -210,7 +217,7 @@ impl Watched {
         Self { stage: Stage::Running, began: at, started: false, facts: 0, inherited, own, run }
     }
 
-    fn event(&mut self, at: KernelTime, fact: &Fact) {
+    fn event(&mut self, at: KernelTime, fact: &Fact, mut deed: impl FnMut(Family, &str)) {
         if let Fact::Fork { child_tgid, child_tid } = fact {
             self.own.insert(*child_tgid);
             self.own.insert(*child_tid);
@@ -225,8 +232,12 @@ impl Watched {
         }
         self.facts = self.facts.saturating_add(1);
         let run = &mut self.run;
+        let is_itself = !run.faults().contains_key(&Fault::Contained);
         reduce::deeds(fact, &self.inherited, &self.own, |family, template| {
             run.count(family, &template, 1);
+            if is_itself {
+                deed(family, &cut(&template));
+            }
         });
     }
 }

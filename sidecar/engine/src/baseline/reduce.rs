@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use super::{Family, varying};
 use crate::{
     AccessSet, Fact, FileId, NetworkOperation, ObservedPath, Reach, SocketClass, SyscallAbi,
+    is_dangerous,
 };
 
 /// Ports from here on are given out by the kernel: on this host another one every time.
@@ -180,6 +181,26 @@ fn call(number: u32, abi: SyscallAbi) -> String {
         SyscallAbi::Native => number.to_string(),
         SyscallAbi::Ia32 | SyscallAbi::X32 => format!("{abi} {number}"),
     }
+}
+
+/// Whether what a template means is of the danger set: one of its calls, or a refusal of one.
+pub(super) fn is_of_danger_set(family: Family, template: &str) -> bool {
+    let call = match family {
+        Family::Syscall => Some(template),
+        Family::Errno => {
+            template.strip_prefix("syscall ").and_then(|it| it.strip_suffix(" refused"))
+        }
+        _ => None,
+    };
+    let Some(call) = call else {
+        return false;
+    };
+    let (abi, number) = match call.split_once(' ') {
+        None => (SyscallAbi::Native, call),
+        Some(("ia32", number)) => (SyscallAbi::Ia32, number),
+        Some((_, number)) => (SyscallAbi::X32, number),
+    };
+    number.parse().is_ok_and(|number| is_dangerous(number, abi))
 }
 
 fn opened(done: &str, path: &ObservedPath, own: &OwnIds, mut count: impl FnMut(Family, String)) {

@@ -1,5 +1,6 @@
 //! One run of a plugin: what it did, how often, and whether it may teach anything.
 
+use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
@@ -72,7 +73,7 @@ impl Run {
             return;
         }
         let kinds = self.counts.entry(family).or_default();
-        let known = kinds.entry(cut(template)).or_insert(0);
+        let known = kinds.entry(cut(template).into_owned()).or_insert(0);
         *known = known.saturating_add(times);
         if family.limit() < kinds.len() {
             self.fill(family);
@@ -180,9 +181,10 @@ impl Run {
     }
 }
 
-fn cut(template: &str) -> String {
+/// A template as it is counted.
+pub(super) fn cut(template: &str) -> Cow<'_, str> {
     if template.len() <= TEMPLATE_BYTES {
-        return String::from(template);
+        return Cow::Borrowed(template);
     }
     const MARK: &str = CUT;
     let mut end = TEMPLATE_BYTES - MARK.len();
@@ -191,5 +193,5 @@ fn cut(template: &str) -> String {
     }
     let mut text = String::from(template.get(..end).unwrap_or_default());
     text.push_str(MARK);
-    text
+    Cow::Owned(text)
 }

@@ -1,8 +1,10 @@
+mod blocks;
 mod laws;
 mod learned;
 mod meant;
 mod reduced;
 mod scored;
+mod votes;
 
 use alloc::string::String;
 use std::format;

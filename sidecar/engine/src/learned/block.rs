@@ -48,6 +48,11 @@ impl Surprise {
         self.0
     }
 
+    /// The highest level that it exceeds. No score exceeds less than 1 bit.
+    pub fn above(self) -> Option<Self> {
+        LEVELS.iter().rev().find(|level| **level < self.0).map(|level| Self(*level))
+    }
+
     /// How many of [`LEVELS`] lie below this score.
     pub(super) fn levels(self) -> u8 {
         LEVELS.iter().fold(0, |count, level| count + u8::from(*level < self.0))

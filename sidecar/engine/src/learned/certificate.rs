@@ -42,6 +42,9 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// How many bounds there are: of each level of each lane in each state.
+    pub const BOUNDS: usize = N_CELLS;
+
     /// Counts blocks, in the order in which they happened, and certifies each level.
     pub(super) fn of(subject: Subject, scale: Scale, blocks: &[Block]) -> Self {
         let mut tally = Tally::new(scale);

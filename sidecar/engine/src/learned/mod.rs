@@ -2,7 +2,7 @@
 //! certified, and what that makes of the blocks it shows now.
 //!
 //! **Not fed by the live lanes yet.** The simulation (`cargo xtask eval --simulate`) drives exactly these
-//! modules; [`crate::Engine`] does not call them so far. The method, its claim and where it breaks:
+//! modules, and recorded runs do that a baseline scored ([`crate::baseline`]); [`crate::Engine`] does not call them so far. The method, its claim and where it breaks:
 //! `docs/detection.md`.
 //!
 //! In order of use: a plugin's [`Block`]s of a calibration period go through [`certify`], which passes the

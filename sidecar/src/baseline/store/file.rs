@@ -79,6 +79,18 @@ pub enum StoreError {
         /// What is wrong.
         complaint: String,
     },
+    /// A calibration in it is what no Picket has written.
+    #[error(
+        "the store of baselines, {}, holds a calibration that cannot be used: {complaint}; the baseline itself is whole: \
+         `picket baseline calibrate --anew` begins another one",
+        path.display()
+    )]
+    Calibration {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        complaint: String,
+    },
     /// It was written by a Picket that knows more.
     #[error(
         "the store of baselines, {}, has version {version}, and this Picket knows {VERSION}; use the Picket that wrote \

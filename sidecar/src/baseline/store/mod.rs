@@ -3,6 +3,7 @@
 //! In write-ahead mode, and every change in one immediate transaction: what is there is read, joined with what is new by
 //! the engine, and only the difference is written. So two processes at once lose nothing; one waits for the other.
 
+mod calibrations;
 mod file;
 mod migrate;
 mod rows;
@@ -17,7 +18,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub use file::StoreError;
 use rows::Trouble;
 
-use super::Identity;
+use super::{Calibration, Identity};
 
 /// See the module.
 #[derive(Debug)]
@@ -129,6 +130,51 @@ impl Store {
         rows::save(&transaction, identity, &before, &after)?;
         transaction.commit()?;
         Ok((before, after))
+    }
+
+    /// What calibrates a baseline, if anything does.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the calibration is damaged.
+    pub fn calibration(&self, identity: &Identity) -> Result<Option<Calibration>, StoreError> {
+        calibrations::load(&self.connection, identity).map_err(|trouble| self.trouble(trouble))
+    }
+
+    /// Changes what calibrates a baseline, which is told as it is now: another process may have taught it something. `anew`:
+    /// forgets what is there without a look at it, so that it may be damaged. Answers what `change` does; without any
+    /// calibration afterwards nothing is changed.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or the calibration is damaged; it is as it was.
+    pub fn calibrate<T>(
+        &mut self,
+        identity: &Identity,
+        anew: bool,
+        change: impl FnOnce(&Baseline, &mut Option<Calibration>) -> T,
+    ) -> Result<T, StoreError> {
+        self.exchange_calibration(identity, anew, change).map_err(|trouble| self.trouble(trouble))
+    }
+
+    fn exchange_calibration<T>(
+        &mut self,
+        identity: &Identity,
+        anew: bool,
+        change: impl FnOnce(&Baseline, &mut Option<Calibration>) -> T,
+    ) -> Result<T, Trouble> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let baseline = rows::load(&transaction, identity)?;
+        let before = if anew { None } else { calibrations::load(&transaction, identity)? };
+        let mut after = before.clone();
+        let answer = change(&baseline, &mut after);
+        if let Some(after) = after {
+            if anew {
+                calibrations::forget(&transaction, identity)?;
+            }
+            calibrations::save(&transaction, identity, before.as_ref(), &after)?;
+            transaction.commit()?;
+        }
+        Ok(answer)
     }
 
     fn trouble(&self, trouble: Trouble) -> StoreError {

@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     Sqlite(rusqlite::Error),
     /// They say what no Picket has written.
     Nonsense(String),
+    /// Those of a calibration do; the baseline itself is whole.
+    Calibration(String),
 }
 
 impl From<rusqlite::Error> for Trouble {
@@ -30,6 +32,9 @@ impl Trouble {
         match self {
             Self::Sqlite(cause) => StoreError::of(path, cause),
             Self::Nonsense(complaint) => StoreError::Damaged { path: path.to_owned(), complaint },
+            Self::Calibration(complaint) => {
+                StoreError::Calibration { path: path.to_owned(), complaint }
+            }
         }
     }
 }
@@ -97,7 +102,11 @@ pub(super) fn load(connection: &Connection, identity: &Identity) -> Result<Basel
     Ok(baseline)
 }
 
-fn find(connection: &Connection, identity: &Identity) -> rusqlite::Result<Option<(i64, bool)>> {
+/// The number of a baseline, and whether it is a sample.
+pub(super) fn find(
+    connection: &Connection,
+    identity: &Identity,
+) -> rusqlite::Result<Option<(i64, bool)>> {
     let mut query =
         connection.prepare("SELECT number, sampled FROM baselines WHERE subject = ?1")?;
     query.query_row([identity.subject().0], |row| Ok((row.get(0)?, row.get(1)?))).optional()
@@ -147,10 +156,7 @@ pub(super) fn save(
     before: &Baseline,
     after: &Baseline,
 ) -> rusqlite::Result<()> {
-    let number = match find(connection, identity)? {
-        Some((number, _)) => number,
-        None => insert(connection, identity)?,
-    };
+    let number = number(connection, identity)?;
     connection.execute(
         "UPDATE baselines SET sampled = ?2 WHERE number = ?1",
         params![number, after.is_sampled()],
@@ -183,6 +189,14 @@ pub(super) fn save(
 fn accepted(number: i64, one: &Acceptance) -> impl rusqlite::Params {
     let Acceptance { at, family, template, by, reason } = one;
     (number, at.cast_signed(), family.as_str(), template.clone(), by.clone(), reason.clone())
+}
+
+/// The number of a baseline, which is made if it is not there.
+pub(super) fn number(connection: &Connection, identity: &Identity) -> rusqlite::Result<i64> {
+    match find(connection, identity)? {
+        Some((number, _)) => Ok(number),
+        None => insert(connection, identity),
+    }
 }
 
 fn insert(connection: &Connection, identity: &Identity) -> rusqlite::Result<i64> {

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::baseline::testing::{any_baseline, identity};
+mod calibrated;
+
 use migrate::{APPLICATION, MIGRATIONS, VERSION, migrate};
 
 struct Place {
@@ -177,7 +179,7 @@ fn a_newer_store_is_refused_and_left_alone() {
     let place = Place::new();
     drop(place.store());
     place.reopened().pragma_update(None, "user_version", VERSION + 1).unwrap();
-    place.check_refused("has version 2, and this Picket knows 1");
+    place.check_refused("has version 3, and this Picket knows 2");
 }
 
 #[test]
@@ -245,7 +247,9 @@ fn a_change_that_finds_no_room_is_said_to_find_none_and_changes_nothing() {
 #[test]
 fn every_earlier_version_is_brought_up_and_keeps_what_it_had() {
     // What a store of each version held when it was current. A new step adds its own.
-    let held = ["", "INSERT INTO baselines VALUES (5, x'00', 'p', 'a', 'm', 'd', 0)"];
+    let learned = "INSERT INTO baselines VALUES (5, x'00', 'p', 'a', 'm', 'd', 0);";
+    let calibrated = format!("{learned} INSERT INTO calibrations VALUES (5, x'00', NULL, NULL)");
+    let held = ["", learned, &calibrated];
     assert_eq!(held.len(), MIGRATIONS.len() + 1, "say what a store of the new version holds");
     let held = held.map(|text| text.replace("x'00'", &format!("x'{}'", "00".repeat(32))));
     for (steps, held) in held.iter().enumerate() {
@@ -266,18 +270,19 @@ fn every_earlier_version_is_brought_up_and_keeps_what_it_had() {
 }
 
 #[test]
-fn a_second_step_is_a_file_taken_once_and_all_or_nothing() {
+fn a_further_step_is_a_file_taken_once_and_all_or_nothing() {
     let place = Place::new();
     drop(place.store());
     let mut connection = place.reopened();
-    let good = [MIGRATIONS[0], "CREATE TABLE more (number INTEGER); INSERT INTO more VALUES (1)"];
-    let bad = [MIGRATIONS[0], "CREATE TABLE more (number INTEGER); INSERT INTO nowhere VALUES (1)"];
+    let with = |step| [MIGRATIONS[0], MIGRATIONS[1], step];
+    let good = with("CREATE TABLE more (number INTEGER); INSERT INTO more VALUES (1)");
+    let bad = with("CREATE TABLE more (number INTEGER); INSERT INTO nowhere VALUES (1)");
     let version = |connection: &Connection| migrate::version(connection).unwrap();
     assert!(migrate(&mut connection, &bad).is_err());
-    assert_eq!(version(&connection), 1);
+    assert_eq!(version(&connection), VERSION);
     for _ in 0..2 {
         migrate(&mut connection, &good).unwrap();
-        assert_eq!(version(&connection), 2);
+        assert_eq!(version(&connection), VERSION + 1);
     }
     let count = connection.query_row("SELECT count(*) FROM more", [], |row| row.get(0));
     assert_eq!(count, Ok(1));
@@ -286,7 +291,10 @@ fn a_second_step_is_a_file_taken_once_and_all_or_nothing() {
 #[test]
 fn a_published_step_is_not_edited() {
     let digests = MIGRATIONS.map(|step| crate::trace::to_hex(&Sha256::digest(step)));
-    assert_eq!(digests.map(|digest| digest[..16].to_owned()), ["57839d45d1529da4"]);
+    assert_eq!(
+        digests.map(|digest| digest[..16].to_owned()),
+        ["57839d45d1529da4", "6acdaff717b0db6e"]
+    );
 }
 
 impl Place {

@@ -75,16 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
 }
 
 fn artifact(manifest: &Manifest, given: Option<&str>) -> Result<Digest, Refusal> {
-    let given = match given {
-        None => None,
-        Some(text) if text.starts_with("sha256:") => Some(
-            Digest::parse(text)
-                .map_err(|fix| Refusal::Configuration(format!("{}; {}", fix.message, fix.hint)))?,
-        ),
-        Some(path) => Some(Digest::of_file(Path::new(path)).map_err(|error| {
-            Refusal::Configuration(format!("--artifact {path}: cannot be read: {error}"))
-        })?),
-    };
+    let given = given.map(digest).transpose()?;
     match (given, manifest.plugin_digest()) {
         (Some(given), Some(pinned)) if given != pinned => Err(Refusal::Configuration(format!(
             "--artifact has the digest {given}, and the manifest is for {pinned}: another build has another baseline, \
@@ -98,15 +89,31 @@ fn artifact(manifest: &Manifest, given: Option<&str>) -> Result<Digest, Refusal>
     }
 }
 
+/// The build that `--artifact` means.
+pub(super) fn digest(given: &str) -> Result<Digest, Refusal> {
+    if given.starts_with("sha256:") {
+        return Digest::parse(given)
+            .map_err(|fix| Refusal::Configuration(format!("{}; {}", fix.message, fix.hint)));
+    }
+    Digest::of_file(Path::new(given)).map_err(|error| {
+        Refusal::Configuration(format!("--artifact {given}: cannot be read: {error}"))
+    })
+}
+
 fn read(path: &Path, name: &str) -> Result<Lesson, Refusal> {
     let lesson = lesson(path).map_err(Refusal::configuration)?;
-    if lesson.plugin == name {
-        return Ok(lesson);
+    is_of(path, &lesson.plugin, name)?;
+    Ok(lesson)
+}
+
+/// Refuses a recording of another plugin.
+pub(super) fn is_of(path: &Path, recorded: &str, name: &str) -> Result<(), Refusal> {
+    if recorded == name {
+        return Ok(());
     }
     Err(Refusal::Configuration(format!(
-        "{}: was recorded of `{1}`, not of `{name}`; if that is the same plugin, say --recorded-as {1}",
+        "{}: was recorded of `{recorded}`, not of `{name}`; if that is the same plugin, say --recorded-as {recorded}",
         path.display(),
-        lesson.plugin
     )))
 }
 

@@ -1,10 +1,15 @@
 //! `picket baseline`: what is learned of plugins from recorded runs, how far that has come, and how it travels.
 
 mod accept;
+mod calibrate;
+mod evidence;
 mod exchange;
 mod learn;
 mod list;
+mod recorded;
+mod score;
 mod show;
+mod standing;
 mod status;
 mod suggest;
 
@@ -31,6 +36,10 @@ enum Command {
     Show(show::Arguments),
     /// Says how far learning has come: each condition, its value and what is missing.
     Status(status::Arguments),
+    /// Scores recorded runs by what was learned: how surprising each is, and why. Changes nothing.
+    Score(score::Arguments),
+    /// Lets recorded runs certify how often a baseline is surprised while nobody attacks.
+    Calibrate(calibrate::Arguments),
     /// Takes deeds for harmless that were not learned.
     Accept(accept::Arguments),
     /// Compares the manifest with what was learned: declared and never used, used and not declared.
@@ -88,6 +97,8 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Status(arguments) => status::run(arguments),
+        Command::Score(arguments) => score::run(arguments),
+        Command::Calibrate(arguments) => calibrate::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
         Command::Diff(arguments) => suggest::diff::run(arguments),
         Command::Suggest(arguments) => suggest::run(arguments),

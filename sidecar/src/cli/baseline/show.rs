@@ -139,14 +139,16 @@ fn row(state: &FamilyState, counts: &Counts) -> Vec<String> {
     let new = match (full, family) {
         (true, _) => "nothing: it has no vote, because it has more kinds than fit".to_owned(),
         (false, Family::Context) => "nothing: recordings hold each call once".to_owned(),
-        (false, _) if seen == 0 => "nothing: no vote, because nothing is known".to_owned(),
+        (false, _) if !counts.votes(family) => {
+            "nothing: no vote, because nothing was learned".to_owned()
+        }
         (false, Family::Path) => "by directory".to_owned(),
         (false, _) => bits(of_new(counts, family)),
     };
     vec![family.to_string(), kinds, family.limit().to_string(), seen.to_string(), new]
 }
 
-fn bits(bits: Option<Bits>) -> String {
+pub(super) fn bits(bits: Option<Bits>) -> String {
     bits.map_or_else(
         || "-".to_owned(),
         |bits| {
@@ -189,7 +191,7 @@ fn objects(entry: &Entry, counts: &Counts) -> Result<(), Refusal> {
         let FamilyState { family, kinds, seen, full } = state;
         let object = json!({
             "event": "family", "family": family.as_str(), "kinds": kinds, "limit": family.limit(),
-            "seen": seen, "full": full, "votes": !full && 0 < seen,
+            "seen": seen, "full": full, "votes": counts.votes(family),
             "surprise_of_new_bits": of_new(counts, family).map(rounded),
         });
         print(&object.to_string())?;
@@ -213,6 +215,6 @@ fn objects(entry: &Entry, counts: &Counts) -> Result<(), Refusal> {
 }
 
 /// To hundredths, which is for people: nothing is decided by it.
-fn rounded(bits: Bits) -> f64 {
+pub(super) fn rounded(bits: Bits) -> f64 {
     f64::from((bits.raw() / 64 * 100 + 512) / 1024) / 100.0
 }

@@ -1,13 +1,17 @@
 //! `picket baseline status`.
 
 use picket_engine::{
-    baseline::{Bound, Check, Condition, cadence, gate},
-    learned::{Cadence, Missing, certify},
+    baseline::{Baseline, Bound, Check, Condition, cadence, gate},
+    learned::{Cadence, Missing},
 };
 use serde_json::{Value, json};
 
-use super::{Refusal, Which, exit, print, table, title, whose, with, words};
-use crate::baseline::Entry;
+use super::{
+    Refusal, Which, exit, print,
+    standing::{self, State},
+    table, title, whose, with, words,
+};
+use crate::baseline::{Calibration, Entry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,15 +30,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
     let cadence = if arguments.continuous { Cadence::Continuous } else { cadence(&entry.baseline) };
     let checks = gate(&entry.baseline, cadence);
     let learned = checks.iter().all(Check::is_met);
-    // No block was calibrated so far: live events are not scored yet.
-    let calibration = certify(entry.identity.subject(), cadence, &[]).err().unwrap_or_default();
+    let calibration = store.calibration(&entry.identity)?;
+    let now = calibration.clone().unwrap_or_else(|| Calibration::new(&entry.baseline));
+    let missing = now.missing(entry.identity.subject(), &entry.baseline);
+    let standing = Standing { cadence, checks, calibration, missing };
     let others: Vec<Entry> = store.list()?.into_iter().filter(|it| is_other(it, &entry)).collect();
     if arguments.which.is_human() {
-        human(&entry, cadence, &checks, &calibration, &others)?;
+        human(&entry, &standing, &others)?;
     } else {
-        objects(&entry, cadence, &checks, &calibration)?;
+        objects(&entry, &standing)?;
     }
     Ok(if learned { exit::SUCCESS } else { exit::FINDINGS })
+}
+
+/// How far everything has come.
+struct Standing {
+    cadence: Cadence,
+    checks: Vec<Check>,
+    calibration: Option<Calibration>,
+    missing: Vec<Missing>,
+}
+
+impl Standing {
+    fn is_learned(&self) -> bool {
+        self.checks.iter().all(Check::is_met)
+    }
+
+    fn state(&self, baseline: &Baseline) -> State {
+        State::of(self.is_learned(), baseline, self.calibration.as_ref())
+    }
 }
 
 /// The same plugin in the same place, by another build or manifest: shown, and never learned from.
@@ -44,19 +68,9 @@ fn is_other(one: &Entry, entry: &Entry) -> bool {
         && one.identity != entry.identity
 }
 
-const fn state(learned: bool) -> &'static str {
-    if learned { "calibrating" } else { "learning" }
-}
-
-fn human(
-    entry: &Entry,
-    cadence: Cadence,
-    checks: &[Check],
-    calibration: &[Missing],
-    others: &[Entry],
-) -> Result<(), Refusal> {
-    let learned = checks.iter().all(Check::is_met);
-    print(&format!("{}: {}", title(&entry.identity), state(learned)))?;
+fn human(entry: &Entry, standing: &Standing, others: &[Entry]) -> Result<(), Refusal> {
+    let cadence = standing.cadence;
+    print(&format!("{}: {}", title(&entry.identity), standing.state(&entry.baseline)))?;
     let runs = match cadence {
         Cadence::Continuous => "runs all the time".to_owned(),
         Cadence::Runs { per_day: 0 } => {
@@ -67,8 +81,7 @@ fn human(
         }
     };
     print(&format!("{runs}\n\nlearning"))?;
-    let rows: Vec<Vec<String>> = checks.iter().map(row).collect();
-    table(&rows).iter().try_for_each(|line| print(line))?;
+    rows(standing.checks.iter())?;
     for state in entry.baseline.families().filter(|state| state.full) {
         print(&format!(
             "  note  {}: more kinds than {}, so it has no vote and nothing is asked of it",
@@ -76,9 +89,13 @@ fn human(
             state.family.limit()
         ))?;
     }
-    print("\ncalibration: live events are not scored yet, so there is none")?;
-    for one in calibration {
-        print(&format!("  MISSING  {one}"))?;
+    print("\ncalibration: live events are not scored yet; recorded runs are")?;
+    if cadence == Cadence::Continuous {
+        print("  note  what runs all the time is calibrated live, which is not built yet")?;
+    } else {
+        let lines =
+            standing::lines(&entry.baseline, standing.calibration.as_ref(), &standing.missing);
+        lines.iter().try_for_each(|line| print(line))?;
     }
     if !others.is_empty() {
         print("\nother builds or manifests of the plugin here, not learned from")?;
@@ -88,6 +105,11 @@ fn human(
         print(&format!("  {}: {}", other.identity.short(), words::count(runs, "run")))?;
     }
     Ok(())
+}
+
+pub(super) fn rows<'a>(checks: impl Iterator<Item = &'a Check>) -> Result<(), Refusal> {
+    let rows: Vec<Vec<String>> = checks.map(row).collect();
+    table(&rows).iter().try_for_each(|line| print(line))
 }
 
 fn row(check: &Check) -> Vec<String> {
@@ -137,14 +159,8 @@ fn percent(hundredths: u64) -> String {
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
-fn objects(
-    entry: &Entry,
-    cadence: Cadence,
-    checks: &[Check],
-    calibration: &[Missing],
-) -> Result<(), Refusal> {
-    let learned = checks.iter().all(Check::is_met);
-    let per_day = match cadence {
+fn objects(entry: &Entry, standing: &Standing) -> Result<(), Refusal> {
+    let per_day = match standing.cadence {
         Cadence::Continuous => None,
         Cadence::Runs { per_day } => Some(per_day),
     };
@@ -155,21 +171,21 @@ fn objects(
         .map(|state| state.family.as_str())
         .collect();
     let about = json!({
-        "event": "status", "state": state(learned), "learned": learned, "continuous": per_day.is_none(),
-        "runs_per_day": per_day, "full": full,
+        "event": "status", "state": standing.state(&entry.baseline).to_string(),
+        "learned": standing.is_learned(), "continuous": per_day.is_none(), "runs_per_day": per_day,
+        "full": full,
     });
     print(&with(about, whose(&entry.identity)).to_string())?;
-    for check in checks {
+    for check in &standing.checks {
         print(&object(check).to_string())?;
     }
-    for one in calibration {
-        let object = json!({ "event": "calibration_missing", "text": one.to_string() });
-        print(&object.to_string())?;
-    }
-    Ok(())
+    let calibration = standing.calibration.as_ref();
+    standing::objects(&entry.baseline, calibration, &standing.missing)
+        .iter()
+        .try_for_each(|line| print(&line.to_string()))
 }
 
-fn object(check: &Check) -> Value {
+pub(super) fn object(check: &Check) -> Value {
     let (at_least, at_most) = match check.need {
         Bound::AtLeast(need) => (Some(need), None),
         Bound::AtMost(need) => (None, Some(need)),

@@ -149,6 +149,13 @@ impl Detector {
         self.ladder.get(rung).map(|step| step.wealth.mean_millis(step.rung.severity))
     }
 
+    /// As [`Detector::evidence_millis`], with what the open block has shown so far.
+    pub fn evidence_now_millis(&self, rung: usize) -> Option<u64> {
+        let growth = Growth::of(&self.certificate, &self.track);
+        let now = |step: &Step| step.wealth.grown(self.track.weight(), &growth);
+        self.ladder.get(rung).map(|step| now(step).mean_millis(step.rung.severity))
+    }
+
     fn decide(&mut self) -> Option<Act> {
         let growth = Growth::of(&self.certificate, &self.track);
         let weight = self.track.weight();
