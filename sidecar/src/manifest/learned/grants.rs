@@ -264,8 +264,11 @@ fn destination(to: &Destination, accepted: bool) -> Result<Vec<Grant>, &'static 
     if crate::baseline::suggest::is_metadata(to.network) && !accepted {
         return Err("dangerous, the cloud's metadata service: a person must decide");
     }
-    let (list, key) =
-        if to.operation.is_local() { ("network.listen", "address") } else { ("network.connect", "to") };
+    let (list, key) = if to.operation.is_local() {
+        ("network.listen", "address")
+    } else {
+        ("network.connect", "to")
+    };
     Ok(vec![Grant {
         list,
         value: format!("{{ {key}: \"{}\", port: {port}{protocol} }}", to.network),

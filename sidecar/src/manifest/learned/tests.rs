@@ -78,6 +78,10 @@ fn what_a_rule_means_is_declared_and_what_none_means_lacks_a_line() {
         ),
         ("network: { listen: [{ address: 0.0.0.0, port: 80 }] }", (TO, "bind 0.0.0.0/24 tcp 80")),
         ("", (TO, "bind 0.0.0.0/24 tcp 0")),
+        (
+            "network: { listen: [{ address: 127.0.0.1, port: 32768-60999 }] }",
+            (TO, "listen 127.0.0.0/24 tcp ephemeral"),
+        ),
         ("", (CALL, "0")),
         ("syscalls: { allow: [mkdir] }", (CALL, "83")),
         ("syscalls: { allow: [ptrace] }", (CALL, "101")),
@@ -216,6 +220,13 @@ fn rules_that_nothing_needed_are_told_with_their_lines_and_wide_ones_with_what_n
         ("15 network.connect 10.0.0.0/8 port 443 (tcp)", "connect 10.1.2.0/24 tcp 443"),
     ];
     assert_eq!(wide, expected.map(|(rule, used)| (rule.to_owned(), used.to_owned())));
+}
+
+#[test]
+fn a_group_tells_by_name_which_calls_needed_it() {
+    let declared = format!("{HEAD}syscalls: {{ allow: ['@sync'] }}\n");
+    let comparison = compare(&declared, &[(CALL, "74"), (CALL, "75")]);
+    assert_eq!(comparison.wide[0].used_by, ["fsync", "fdatasync"]);
 }
 
 #[test]

@@ -36,6 +36,15 @@ impl<'a> Deed<'a> {
         let pattern = |text: Option<&str>| Pattern::parse(text?).ok();
         Self { template, meaning, path: pattern(path), script: pattern(script) }
     }
+
+    /// As people read it: calls have names.
+    fn shown(&self) -> &'a str {
+        let name = match self.meaning {
+            Meaning::Call { number, abi: SyscallAbi::Native } => syscalls::name(number),
+            _ => None,
+        };
+        name.unwrap_or(self.template)
+    }
 }
 
 /// A rule's path as it is written, and as it leads here.
@@ -149,7 +158,7 @@ impl Found<'_> {
         needs: impl Fn(&Deed<'_>) -> bool,
     ) {
         let needed = self.deeds.iter().filter(|deed| needs(deed));
-        let used_by: Vec<String> = needed.map(|deed| deed.template.to_owned()).collect();
+        let used_by: Vec<String> = needed.map(|deed| deed.shown().to_owned()).collect();
         let rule = Rule { at, list, rule: text };
         match used_by.is_empty() {
             true => self.unused.push(rule),
