@@ -232,6 +232,8 @@ fn sidecar(before: &[&str]) {
     let [foreign_late, late] = late;
     wait_until("a freeze", || node.is_frozen(&late));
     assert!(!node.is_frozen(&foreign) && !node.is_frozen(&foreign_late) && !node.is_frozen(&own));
+    // It is frozen before that it is watched has been read.
+    daemon.await_count("watched", 2);
     let watched = daemon.of("watched");
     let is_ours =
         |report: &Value| report["text"].as_str().unwrap().starts_with("is shop/web-0/app ");
