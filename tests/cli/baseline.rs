@@ -5,7 +5,7 @@ mod suggested;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use picket::trace::{Reader, Writer};
@@ -59,7 +59,7 @@ impl Place {
 
     /// Learns a trace into a store; answers what happened and the baseline's key.
     #[track_caller]
-    pub(super) fn learn(&self, trace: &PathBuf, store: &str) -> (String, String) {
+    pub(super) fn learn(&self, trace: &Path, store: &str) -> (String, String) {
         let trace = trace.to_str().unwrap();
         let lines = self.ask(
             0,

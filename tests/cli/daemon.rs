@@ -156,7 +156,7 @@ fn an_edited_manifest_is_noticed_and_judged_by_without_a_gap() {
     at_work(&mut stage, &daemon, "one");
     let secret = stage.plugin.path("secret");
     let more = format!("files: {{ read: [{}] }}\n", secret.display());
-    stage.write("manifest.yaml", &format!("{}{more}", stage.plugin.manifest()));
+    stage.write("manifest.yaml", format!("{}{more}", stage.plugin.manifest()));
     let report = daemon.await_one("reloaded", |_| true);
     assert!(report["text"].as_str().unwrap().contains("0 added, 0 removed, 1 judged otherwise"));
     // Declared now; what is not still is a departure, in the same slot.

@@ -55,7 +55,7 @@ fn what_a_plugin_used_is_in_its_trace_and_is_replayed() {
     assert_eq!(ended.code, 0, "{ended:?}");
     let text = fs::read_to_string(&trace).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let last = lines.filter_map(|line| line.get("resources").cloned()).last();
+    let last = lines.filter_map(|line| line.get("resources").cloned()).next_back();
     // Its last reading is made when it has ended, however short it was.
     let used = last.expect("a reading")["used"].clone();
     assert!(10_000 < used["cpu_user_us"].as_u64().unwrap(), "{used}");
