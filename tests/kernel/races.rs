@@ -42,6 +42,9 @@ fn n_connections() -> usize {
 /// Races for whose records the ring of ordinary ones has room while nobody reads.
 const BATCH: usize = 500;
 
+/// So many times the races are run while none is won: where one thread makes all processors they seldom meet.
+const PATIENT: usize = 20;
+
 /// Rounds with an epoch of their own.
 const ROUNDS: usize = 100;
 
@@ -91,7 +94,7 @@ fn tally(
     compare: impl Fn(&Seen, Vec<Value>) -> usize,
 ) -> Tally {
     let mut tally = Tally::default();
-    while tally.races < races {
+    while tally.races < races || tally.won == 0 && tally.races < PATIENT * races {
         let (told, seen) = sandbox.tell(|| json!(act()));
         let (really, won): (Vec<Value>, usize) = serde_json::from_value(told).unwrap();
         let lost: u64 = seen.counts.values().map(|counts| counts.dropped + counts.error).sum();
@@ -149,7 +152,7 @@ fn a1_of_200_000_racing_opens_no_record_differs_from_the_file_that_was_opened() 
     };
     let act = || race_opens(place.path(), &inodes, BATCH);
     let tally = tally(&mut telling_of_each(), n_races(), act, compare);
-    assert_eq!((tally.races, tally.differing), (n_races(), 0), "{tally:?}");
+    assert!(n_races() <= tally.races && tally.differing == 0, "{tally:?}");
     assert!(0 < tally.won, "the race was never won: {tally:?}");
 }
 
@@ -243,7 +246,7 @@ fn d1_of_200_000_racing_connects_no_record_differs_from_the_peer_that_the_socket
     };
     let compare = |seen: &Seen, really| compare_peers(seen, really, UDP);
     let tally = tally(&mut telling_of_each(), n_races(), act, compare);
-    assert_eq!((tally.races, tally.differing), (n_races(), 0), "{tally:?}");
+    assert!(n_races() <= tally.races && tally.differing == 0, "{tally:?}");
     assert!(0 < tally.won, "the race was never won: {tally:?}");
 }
 
@@ -269,7 +272,7 @@ fn d1_of_20_000_racing_connections_no_record_differs_from_the_peer_that_answered
     };
     let compare = |seen: &Seen, really| compare_peers(seen, really, TCP);
     let tally = tally(&mut telling_of_each(), n_connections(), act, compare);
-    assert_eq!((tally.races, tally.differing), (n_connections(), 0), "{tally:?}");
+    assert!(n_connections() <= tally.races && tally.differing == 0, "{tally:?}");
     assert!(0 < tally.won, "the race was never won: {tally:?}");
 }
 
