@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use picket_engine::{
     AccessSet, Arguments, Declared, Deed, Departure, Fact, FileOperation, Finding, MemoryUse,
     NetworkOperation, ObservedPath, Reach, SyscallAbi, Tampering, Unresolved, Whose,
+    baseline::{Anomaly, Item},
+    learned::Surprise,
 };
 
 use crate::{arguments, manifest::syscalls, watch::Breach};
@@ -48,7 +50,37 @@ fn deed(deed: &Deed) -> String {
             "Picket was stopped or starved, and its launcher froze it meanwhile".to_owned()
         }
         Deed::LauncherLost => "its launcher is gone".to_owned(),
+        Deed::Anomaly(anomaly) => self::anomaly(anomaly),
     }
+}
+
+/// Learned evidence: what spoke most, how much there is, and what that is worth.
+fn anomaly(anomaly: &Anomaly) -> String {
+    let deeds: Vec<String> = anomaly.items.iter().map(oddity).collect();
+    let lane = anomaly.lane.as_str();
+    let why = match deeds.as_slice() {
+        [] => format!("by {lane}, most of it earlier"),
+        deeds => format!("by {lane}: {}", deeds.join(", ")),
+    };
+    let part = hundredths(anomaly.evidence.as_millis(), anomaly.budget.time().as_millis());
+    format!(
+        "is more unusual than chance allows, {why}; {part} % of the budget, {}",
+        anomaly.claim()
+    )
+}
+
+fn oddity(item: &Item) -> String {
+    let bits = Surprise::from_sixteenths(item.bits().raw() >> 12);
+    let known = match item.runs {
+        0 => "new".to_owned(),
+        1 => "in 1 learned run".to_owned(),
+        runs => format!("in {runs} learned runs"),
+    };
+    format!("{} {} ({known}, {bits})", item.family.as_str(), text(item.template.as_bytes()))
+}
+
+fn hundredths(part: u64, whole: u64) -> u128 {
+    (u128::from(part) * 100).checked_div(u128::from(whole)).unwrap_or_default()
 }
 
 /// A fact as a sentence without subject.

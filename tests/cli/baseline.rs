@@ -161,7 +161,10 @@ fn status_says_each_condition_with_its_value_and_what_is_needed() {
     let human = place.run(&["status", &key, "--store", "s.db", "--continuous"]);
     let human = String::from_utf8(human.stdout).unwrap();
     assert!(human.contains("runs all the time") && human.contains("at least 7"), "{human}");
-    assert!(human.contains("live events are not scored yet"), "{human}");
+    assert!(
+        human.contains("calibration: by runs that the daemon watches, and by recorded ones"),
+        "{human}"
+    );
 }
 
 #[test]

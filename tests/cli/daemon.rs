@@ -3,6 +3,7 @@
 mod alerts;
 mod api;
 mod exports;
+mod judged;
 mod learning;
 mod metrics;
 pub(crate) mod stage;

@@ -23,6 +23,8 @@ closed_enum! {
         Escape = "escape",
         /// Picket's own sight of the sandbox.
         Telemetry = "telemetry",
+        /// What the plugin was seen to do before, which no manifest declares.
+        Behaviour = "behaviour",
     }
 }
 
@@ -60,7 +62,14 @@ closed_enum! {
     }
 }
 
-/// One action for every capability. Nothing is missing, so nothing falls back to a default.
+impl Capability {
+    /// Those that a manifest declares, and says the action of.
+    pub fn declared() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|capability| *capability != Self::Behaviour)
+    }
+}
+
+/// One action for every capability that is declared. Nothing is missing, so nothing falls back to a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actions {
     exec: Action,
@@ -119,7 +128,7 @@ impl Actions {
         self
     }
 
-    /// The action declared for a capability.
+    /// The action declared for a capability. Nobody declares one for learned behaviour: its budgets say which it is.
     pub const fn get(&self, capability: Capability) -> Action {
         match capability {
             Capability::Exec => self.exec,
@@ -131,10 +140,11 @@ impl Actions {
             Capability::Processes => self.processes,
             Capability::Escape => self.escape,
             Capability::Telemetry => self.telemetry,
+            Capability::Behaviour => Action::Alert,
         }
     }
 
-    /// The same actions but for one capability.
+    /// The same actions but for one capability, which is not learned behaviour.
     #[must_use]
     pub const fn with(mut self, capability: Capability, action: Action) -> Self {
         match capability {
@@ -147,6 +157,7 @@ impl Actions {
             Capability::Processes => self.processes = action,
             Capability::Escape => self.escape = action,
             Capability::Telemetry => self.telemetry = action,
+            Capability::Behaviour => {}
         }
         self
     }

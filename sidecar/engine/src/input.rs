@@ -11,6 +11,7 @@ use core::net::IpAddr;
 
 pub use objects::{FileOperation, MemoryUse, NetworkOperation, Reach, Whose};
 
+use crate::baseline::Anomaly;
 use crate::{
     AccessSet, Arguments, FileId, IncidentId, KernelTime, Order, Outcome, Policy, Process,
     SandboxId, Step, SyscallAbi, Usage,
@@ -75,6 +76,15 @@ pub enum Input {
         /// What was found.
         tampering: Tampering,
         /// When that was noticed.
+        at: KernelTime,
+    },
+    /// What was learned of the plugin speaks against what the sandbox does now.
+    Anomaly {
+        /// Whose.
+        sandbox: SandboxId,
+        /// What was reached, and why.
+        anomaly: Anomaly,
+        /// When the deed was done that took it there.
         at: KernelTime,
     },
     /// The supervisor reports on a sandbox's life.

@@ -74,5 +74,7 @@ closed_enum! {
         LauncherLost = "launcher_lost",
         /// Nobody judged the sandbox for a while: Picket was stopped, or starved.
         Unattended = "unattended",
+        /// By learned evidence: so often unusual, or so much, that it is no accident within its budget.
+        AnomalousBehaviour = "anomalous_behaviour",
     }
 }

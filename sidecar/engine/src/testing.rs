@@ -7,6 +7,9 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::format;
 
+use crate::baseline::{Anomaly, Family, Item};
+use crate::learned::{Budget, Lane, PluginTime, Severity};
+use crate::sequence::Bits;
 use crate::*;
 
 pub(crate) const SANDBOX: SandboxId = SandboxId { slot: 3, generation: 1 };
@@ -165,6 +168,26 @@ pub(crate) const fn tick(at: KernelTime) -> Input {
 
 pub(crate) const fn receipt(at: KernelTime, step: Step, outcome: Outcome) -> Input {
     Input::Receipt { sandbox: SANDBOX, incident: IncidentId(1), step, outcome, at }
+}
+
+/// Evidence that has reached a budget of 30 days by one new program.
+pub(crate) fn anomaly(severity: Severity) -> Anomaly {
+    let days = |days: u64| PluginTime::from_millis(days * PluginTime::DAY.as_millis());
+    let program = Item::new(Bits::from_raw(9 << 16), Family::Exec, String::from("/usr/bin/id"), 0);
+    Anomaly {
+        severity,
+        lane: Lane::Novelty,
+        evidence: days(31),
+        budget: Budget::one_per_days(30).unwrap(),
+        calibrated: days(28),
+        certificate: 7,
+        baseline: [7; 32],
+        items: Vec::from([program]),
+    }
+}
+
+pub(crate) fn anomalous(at: KernelTime, severity: Severity) -> Input {
+    Input::Anomaly { sandbox: SANDBOX, anomaly: anomaly(severity), at }
 }
 
 pub(crate) const fn notice(at: KernelTime, notice: Notice) -> Input {

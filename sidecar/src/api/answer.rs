@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use picket_engine::{Resource, ResourceProfile};
+use picket_engine::{
+    Resource, ResourceProfile,
+    learned::{PluginTime, Rung},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    baseline::Progress,
+    baseline::{Evidence, Progress},
     daemon::{LearningStatus, PassedOver, Reloaded, SandboxStatus, Status, Unwatched},
     kubernetes::Workload,
     watch::Breach,
@@ -60,6 +63,31 @@ pub(crate) struct LearnedAnswer {
     pub(crate) ready: bool,
     /// Conditions that are not met.
     pub(crate) missing: Vec<String>,
+    /// Where in its life it is: `learning`, `calibrating`, `certified` or `stale`.
+    pub(crate) stage: String,
+    /// What its runs amount to, once it is certified and has a budget.
+    pub(crate) evidence: Option<EvidenceAnswer>,
+}
+
+/// What live runs of a baseline amount to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EvidenceAnswer {
+    /// Whether it may act: `active`, `suspended` or `disabled`.
+    pub(crate) standing: String,
+    pub(crate) rungs: Vec<RungAnswer>,
+}
+
+/// One thing that learned evidence may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RungAnswer {
+    /// What it does: `alert` or `contain`.
+    pub(crate) severity: String,
+    /// How much evidence there is, in milliseconds of plugin-time, before the run that goes on.
+    pub(crate) evidence_ms: u64,
+    /// At how much it does it.
+    pub(crate) budget_ms: u64,
+    /// What may be claimed of the budget.
+    pub(crate) claim: String,
 }
 
 /// A container of Kubernetes that nobody judges.
@@ -166,6 +194,19 @@ impl From<&LearningStatus> for LearningAnswer {
     }
 }
 
+impl From<&Evidence> for EvidenceAnswer {
+    fn from(evidence: &Evidence) -> Self {
+        let Evidence { standing, rungs, calibrated } = evidence;
+        let rung = |(rung, evidence): &(Rung, PluginTime)| RungAnswer {
+            severity: rung.severity.as_str().to_owned(),
+            evidence_ms: evidence.as_millis(),
+            budget_ms: rung.budget.time().as_millis(),
+            claim: rung.budget.claim(*calibrated).to_string(),
+        };
+        Self { standing: standing.as_str().to_owned(), rungs: rungs.iter().map(rung).collect() }
+    }
+}
+
 impl From<&Progress> for LearnedAnswer {
     fn from(progress: &Progress) -> Self {
         Self {
@@ -175,6 +216,8 @@ impl From<&Progress> for LearnedAnswer {
             unusable: progress.unusable,
             ready: progress.is_ready(),
             missing: progress.missing.iter().map(|one| one.as_str().to_owned()).collect(),
+            stage: progress.stage.as_str().to_owned(),
+            evidence: progress.evidence.as_ref().map(EvidenceAnswer::from),
         }
     }
 }

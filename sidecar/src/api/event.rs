@@ -6,7 +6,7 @@
 
 use picket_engine::{
     AccessSet, Arrival, Capability, Contain, DANGER, Deed, Effect, Fact, Finding, Input,
-    KernelTime, Notice, ObservedPath, SandboxId, SyscallAbi,
+    KernelTime, Notice, ObservedPath, SandboxId, SyscallAbi, baseline::Anomaly, learned::Surprise,
 };
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,8 @@ use super::escape;
 use crate::{manifest::syscalls, watch::Passed, words};
 
 /// Every kind of event that can be asked for.
-pub(super) const EVENTS: [&str; 32] = [
+pub(super) const EVENTS: [&str; 33] = [
+    "anomaly",
     "contain",
     "denied",
     "entered",
@@ -74,6 +75,9 @@ pub(super) fn subject(passed: &Passed) -> Option<Subject> {
             Input::Loss { sandbox, .. } => about("loss", sandbox, telemetry),
             Input::Tampered { sandbox, .. } => {
                 Some(Subject { event: "tampered", sandbox: *sandbox, capability: telemetry })
+            }
+            Input::Anomaly { sandbox, .. } => {
+                about("anomaly", sandbox, Some(Capability::Behaviour))
             }
             Input::Supervisor { sandbox, notice, .. } => match notice {
                 Notice::Started => about("started", sandbox, None),
@@ -165,6 +169,11 @@ fn of_input(input: &Input) -> Map<String, Value> {
         Input::Tampered { tampering, at, .. } => {
             object(json!({ "time_ns": at.as_nanos(), "tampering": tampering.as_str() }))
         }
+        Input::Anomaly { anomaly, at, .. } => {
+            let mut fields = of_anomaly(anomaly);
+            fields.insert("time_ns".to_owned(), at.as_nanos().into());
+            fields
+        }
         Input::Supervisor { notice: Notice::Exited { code }, at, .. } => {
             object(json!({ "time_ns": at.as_nanos(), "wait_status": code }))
         }
@@ -205,6 +214,7 @@ fn of_finding(finding: &Finding) -> Map<String, Value> {
         Deed::Lost(lost) => object(json!({ "lost": lost })),
         Deed::Tampered(tampering) => object(json!({ "tampering": tampering.as_str() })),
         Deed::Unattended | Deed::LauncherLost => Map::new(),
+        Deed::Anomaly(anomaly) => of_anomaly(anomaly),
     };
     fields.extend(object(json!({ "incident": finding.incident.to_string(),
         "reason": finding.reason.as_str(), "action": finding.action.as_str(),
@@ -213,6 +223,23 @@ fn of_finding(finding: &Finding) -> Map<String, Value> {
         "tid": finding.process.map(|process| process.tid),
         "deed": deed, "declared": declared })));
     fields
+}
+
+fn of_anomaly(anomaly: &Anomaly) -> Map<String, Value> {
+    let claim = anomaly.claim();
+    let items: Vec<Value> = anomaly
+        .items
+        .iter()
+        .map(|item| {
+            json!({ "family": item.family.as_str(), "template": escape::bytes(item.template.as_bytes()),
+                "bits": Surprise::from_sixteenths(item.bits().raw() >> 12).to_string(), "runs": item.runs })
+        })
+        .collect();
+    object(json!({ "severity": anomaly.severity.as_str(), "lane": anomaly.lane.as_str(),
+        "evidence_ms": anomaly.evidence.as_millis(), "budget_ms": claim.budget.as_millis(),
+        "tried_ms": claim.achieved.as_millis(), "extrapolated": claim.is_extrapolated(),
+        "claim": claim.to_string(), "certificate": format!("{:016x}", anomaly.certificate),
+        "baseline": crate::trace::to_hex(&anomaly.baseline), "items": items }))
 }
 
 fn of_contain(contain: &Contain) -> Map<String, Value> {

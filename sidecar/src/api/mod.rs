@@ -24,9 +24,10 @@ mod stream;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use answer::{BreachAnswer, LearnedAnswer, UnwatchedAnswer, WorkloadAnswer};
+pub(crate) use answer::{BreachAnswer, EvidenceAnswer, UnwatchedAnswer, WorkloadAnswer};
 pub(crate) use answer::{
-    LearningAnswer, ModeAnswer, PassedOverAnswer, ReloadAnswer, SandboxAnswer, StatusAnswer,
+    LearnedAnswer, LearningAnswer, ModeAnswer, PassedOverAnswer, ReloadAnswer, RungAnswer,
+    SandboxAnswer, StatusAnswer,
 };
 pub(crate) use client::{Client, ClientError};
 pub use error::ApiError;

@@ -42,6 +42,14 @@ impl Frozen {
     }
 }
 
+impl Frozen {
+    /// The digest.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
 impl fmt::Display for Frozen {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&crate::trace::to_hex(&self.0))

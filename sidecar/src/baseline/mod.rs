@@ -8,6 +8,7 @@
 //! * A store that is damaged, newer or something else is refused and stays as it is.
 //! * Two processes may use one store: each change is read, joined and written in one transaction.
 
+mod budget;
 mod calibration;
 mod exchange;
 mod identity;
@@ -20,11 +21,12 @@ pub mod suggest;
 #[cfg(test)]
 mod testing;
 
+pub use budget::{Budgets, budget, written};
 pub use calibration::{Calibration, Certified, Frozen, Taken};
 pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
 pub use identity::{Deployment, Identity, IdentityError};
 pub use learn::{Lesson, lesson};
-pub use live::{Live, LiveStatus, Progress, Pupil, QUEUE};
+pub use live::{Evidence, Live, LiveStatus, Progress, Pupil, QUEUE, Stage};
 pub use recording::RecordingError;
 pub use score::{Scores, score};
-pub use store::{Entry, Store, StoreError};
+pub use store::{Entry, KeptEvidence, KeptRuling, Store, StoreError};

@@ -8,7 +8,9 @@ use picket_engine::Resource;
 
 use super::{exit, reach, words};
 use crate::{
-    api::{LearningAnswer, PassedOverAnswer, SandboxAnswer, StatusAnswer},
+    api::{
+        LearnedAnswer, LearningAnswer, PassedOverAnswer, RungAnswer, SandboxAnswer, StatusAnswer,
+    },
     daemon::LearningStatus,
 };
 
@@ -165,7 +167,7 @@ fn learning(answer: &LearningAnswer) -> String {
             runs.push_str(&format!(" and {} of no use", one.unusable));
         }
         let state = match one.ready {
-            true => "known, learned no further".to_owned(),
+            true => judged(one, &key),
             false => format!("missing {}; picket baseline status {key}", one.missing.join(", ")),
         };
         let line = format!("{} {key}: {runs}, {state}", one.plugin);
@@ -176,6 +178,41 @@ fn learning(answer: &LearningAnswer) -> String {
         lines.push_str(&format!("\n    {}", text(&line)));
     }
     lines
+}
+
+/// What becomes of a baseline that is known.
+fn judged(one: &LearnedAnswer, key: &str) -> String {
+    let ask = || format!("picket baseline status {key}");
+    match (one.stage.as_str(), &one.evidence) {
+        ("calibrating", _) => format!("known, calibrating; {}", ask()),
+        ("stale", _) => {
+            format!("has learned since it was certified, so nothing is judged by it; {}", ask())
+        }
+        ("certified", None) => "certified, judged by it from its next run on".to_owned(),
+        ("certified", Some(evidence)) if evidence.rungs.is_empty() => {
+            "certified, without a budget: nothing is judged by it".to_owned()
+        }
+        ("certified", Some(evidence)) => {
+            let rungs: Vec<String> = evidence.rungs.iter().map(rung).collect();
+            let standing = match evidence.standing.as_str() {
+                "suspended" => {
+                    format!(
+                        "; SUSPENDED since it contained: picket baseline rule {key} benign | deserved"
+                    )
+                }
+                "disabled" => "; only alerts, because a containment was ruled benign".to_owned(),
+                _ => String::new(),
+            };
+            format!("certified, {}{standing}", rungs.join(", "))
+        }
+        _ => "known, learned no further".to_owned(),
+    }
+}
+
+fn rung(rung: &RungAnswer) -> String {
+    let hundredths = u128::from(rung.evidence_ms) * 100;
+    let part = hundredths.checked_div(u128::from(rung.budget_ms)).unwrap_or_default();
+    format!("{part} % of the budget to {}", rung.severity)
 }
 
 fn aligned(row: &Row, table: &[Row]) -> String {
@@ -192,7 +229,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::api::{BreachAnswer, LearnedAnswer, SandboxAnswer, UnwatchedAnswer, WorkloadAnswer};
+    use crate::api::{
+        BreachAnswer, EvidenceAnswer, SandboxAnswer, UnwatchedAnswer, WorkloadAnswer,
+    };
 
     fn status(refused: Option<&str>, sandboxes: Vec<SandboxAnswer>) -> StatusAnswer {
         StatusAnswer {
@@ -294,6 +333,8 @@ mod tests {
             unusable: u64::from(!ready),
             ready,
             missing: missing.iter().map(|&word| word.to_owned()).collect(),
+            stage: "learning".to_owned(),
+            evidence: None,
         };
         let answer = LearningAnswer {
             store: "/var/lib/picket/baselines.db".to_owned(),
@@ -310,6 +351,50 @@ mod tests {
             mail 71101e1342d1: 3 runs, known, learned no further
             weather 71101e1342d1: 3 runs and 1 of no use, missing days, runs; picket baseline status 71101e1342d1
             web: not learned: no artifact is named for it under `baselines.learn`, and a baseline belongs to a build
+        ");
+    }
+
+    #[test]
+    fn what_becomes_of_a_baseline_that_is_known_is_said_with_the_way_out() {
+        let one = |stage: &str, evidence| LearnedAnswer {
+            plugin: "mail".to_owned(),
+            key: "71101e1342d1ffff".to_owned(),
+            runs: 3,
+            unusable: 0,
+            ready: true,
+            missing: Vec::new(),
+            stage: stage.to_owned(),
+            evidence,
+        };
+        let evidence = |standing: &str| {
+            let rung = |severity: &str, evidence_ms| RungAnswer {
+                severity: severity.to_owned(),
+                evidence_ms,
+                budget_ms: 1_000,
+                claim: String::new(),
+            };
+            let rungs = vec![rung("alert", 155), rung("contain", 31)];
+            Some(EvidenceAnswer { standing: standing.to_owned(), rungs })
+        };
+        let none = Some(EvidenceAnswer { standing: "active".to_owned(), rungs: Vec::new() });
+        let states = [
+            one("calibrating", None),
+            one("stale", None),
+            one("certified", None),
+            one("certified", none),
+            one("certified", evidence("active")),
+            one("certified", evidence("suspended")),
+            one("certified", evidence("disabled")),
+        ];
+        let lines: Vec<String> = states.iter().map(|state| judged(state, "71101e1342d1")).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        known, calibrating; picket baseline status 71101e1342d1
+        has learned since it was certified, so nothing is judged by it; picket baseline status 71101e1342d1
+        certified, judged by it from its next run on
+        certified, without a budget: nothing is judged by it
+        certified, 15 % of the budget to alert, 3 % of the budget to contain
+        certified, 15 % of the budget to alert, 3 % of the budget to contain; SUSPENDED since it contained: picket baseline rule 71101e1342d1 benign | deserved
+        certified, 15 % of the budget to alert, 3 % of the budget to contain; only alerts, because a containment was ruled benign
         ");
     }
 

@@ -45,6 +45,7 @@ impl Teller {
             | Input::Loss { at, .. }
             | Input::Resources { at, .. }
             | Input::Tampered { at, .. }
+            | Input::Anomaly { at, .. }
             | Input::Supervisor { at, .. }
             | Input::Receipt { at, .. }
             | Input::Tick { at }

@@ -7,8 +7,8 @@ use std::{
 
 use super::{Rule, schema, show};
 use crate::{
-    baseline::Deployment,
-    document::{Digest, Faults, Fix, Once, hints, json_schema as shape, quoted},
+    baseline::{Budgets, Deployment, budget, written},
+    document::{Digest, Faults, Fix, Once, Text, hints, json_schema as shape, quoted},
     export::OperatorWord,
 };
 use serde_json::{Value, json};
@@ -28,6 +28,8 @@ pub struct Baselines {
     pub store: PathBuf,
     /// Where the plugins run, in a name of the operator's.
     pub deployment: Deployment,
+    /// How often what was learned may act for nothing.
+    pub budgets: Budgets,
     /// The plugins whose runs are trusted; names are unique.
     pub learn: Vec<Learned>,
 }
@@ -66,6 +68,7 @@ pub(super) fn check(
         Some(text) => faults.take(text.position, deployment(&text.value)),
         None => deployment(DEPLOYMENT).ok(),
     };
+    let budgets = budgets(written.budgets.as_ref(), faults);
     let listed = &written.learn;
     if listed.value.is_empty() || MAX_LEARNED < listed.value.len() {
         faults.add(
@@ -93,7 +96,23 @@ pub(super) fn check(
             continuous,
         }));
     }
-    Some(Baselines { store: store?, deployment: deployment?, learn })
+    Some(Baselines { store: store?, deployment: deployment?, budgets: budgets?, learn })
+}
+
+/// What is not written has no budget, and is not done.
+fn budgets(written: Option<&schema::Budgets>, faults: &mut Faults) -> Option<Budgets> {
+    let mut one = |text: Option<&Text>| match text {
+        None => Some(None),
+        Some(text) => {
+            let budget = budget(&text.value);
+            let budget =
+                budget.map_err(|fix| Fix::new(format!("`{}` is no budget", text.value), fix));
+            faults.take(text.position, budget).map(Some)
+        }
+    };
+    let Some(written) = written else { return Some(Budgets::default()) };
+    let (alert, contain) = (one(written.alert.as_ref()), one(written.contain.as_ref()));
+    Some(Budgets { alert: alert?, contain: contain? })
 }
 
 fn store(text: &str) -> Result<PathBuf, Fix> {
@@ -122,7 +141,7 @@ fn artifact(text: &str) -> Result<Digest, Fix> {
 
 /// As `picket config show` prints it.
 pub(super) fn show(f: &mut fmt::Formatter<'_>, baselines: Option<&Baselines>) -> fmt::Result {
-    let Some(Baselines { store, deployment, learn }) = baselines else {
+    let Some(Baselines { store, deployment, budgets, learn }) = baselines else {
         return writeln!(f, "# baselines: none, nothing is learned");
     };
     let is_default = store == Path::new(STORE);
@@ -130,6 +149,17 @@ pub(super) fn show(f: &mut fmt::Formatter<'_>, baselines: Option<&Baselines>) ->
     let is_default = deployment.as_str() == DEPLOYMENT;
     let deployment = quoted(deployment.as_str());
     writeln!(f, "  deployment: {deployment}{}", show::default(is_default))?;
+    let rungs = [("alert", budgets.alert), ("contain", budgets.contain)];
+    if rungs.iter().any(|(_, budget)| budget.is_some()) {
+        writeln!(f, "  budgets:")?;
+    } else {
+        writeln!(f, "  # budgets: none, nothing that was learned acts")?;
+    }
+    for (name, budget) in rungs {
+        if let Some(budget) = budget {
+            writeln!(f, "    {name}: {}", quoted(&written(budget)))?;
+        }
+    }
     writeln!(f, "  learn:")?;
     learn.iter().try_for_each(|one| {
         let Learned { plugin, artifact, continuous } = one;
@@ -163,8 +193,19 @@ pub(super) fn json_schema() -> Value {
         "default",
         json!(DEPLOYMENT),
     );
+    const BUDGET: &str = "1 per [1-9][0-9]{0,6} plugin-days?";
+    let of = |what: &str| {
+        shape::text(
+            &format!("At most one false {what} in so many plugin-days. None without it."),
+            BUDGET,
+        )
+    };
+    let budgets = shape::object(
+        "How often what was learned may act for nothing. Nothing acts without it.",
+        [("alert", of("alert")), ("contain", of("freeze"))],
+    );
     shape::object(
         "What plugins do while nobody attacks them is learned. Nothing is without it.",
-        [("store", store), ("deployment", deployment), ("learn!", learn)],
+        [("store", store), ("deployment", deployment), ("budgets", budgets), ("learn!", learn)],
     )
 }

@@ -151,7 +151,18 @@ pub(super) struct Baselines {
     pub(super) store: Option<Text>,
     #[serde(default, deserialize_with = "given")]
     pub(super) deployment: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) budgets: Option<Budgets>,
     pub(super) learn: At<Vec<Learned>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Budgets {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) alert: Option<Text>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) contain: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

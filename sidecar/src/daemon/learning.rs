@@ -39,7 +39,8 @@ impl LearningStatus {
 pub(super) fn start(config: &Config, session: &Session) -> Result<Option<Learning>, DaemonError> {
     let Some(Baselines { store, .. }) = &config.baselines else { return Ok(None) };
     let metrics = BaselineMetrics::register(session.metrics());
-    let live = Live::start(store, session.watch().tap(QUEUE), metrics);
+    let watch = session.watch();
+    let live = Live::start(store, watch.tap(QUEUE), watch.accuser(), metrics);
     let live = live.map_err(|source| DaemonError::System { step: "starting to learn", source })?;
     Ok(Some(Learning { live, said: BTreeSet::new() }))
 }
@@ -99,6 +100,7 @@ impl<A: Audience> Daemon<'_, A> {
             },
             plugin: learned.plugin.clone(),
             continuous: learned.continuous,
+            budgets: baselines.budgets,
         });
         if pupil.is_none() && learning.said.insert(plugin.to_owned()) {
             let text = format!(
@@ -123,8 +125,8 @@ impl<A: Audience> Daemon<'_, A> {
             let Some(rule) = self.rules.rule(*rule) else { continue };
             let plugin = rule.manifest.plugin_name();
             let baselines = self.rules.config.baselines.as_ref();
-            let learned = baselines.and_then(|baselines| baselines.learned(plugin));
-            let next = learned.map(|learned| Pupil {
+            let found = baselines.and_then(|found| Some((found, found.learned(plugin)?)));
+            let next = found.map(|(baselines, learned)| Pupil {
                 identity: Identity {
                     plugin: plugin.to_owned(),
                     manifest: rule.manifest.digest(),
@@ -132,6 +134,7 @@ impl<A: Audience> Daemon<'_, A> {
                 },
                 plugin: learned.plugin.clone(),
                 continuous: learned.continuous,
+                budgets: baselines.budgets,
             });
             if next.as_ref() != Some(&*pupil) {
                 if next.as_ref().is_some_and(|next| next.identity != pupil.identity) {

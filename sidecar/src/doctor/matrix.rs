@@ -122,6 +122,13 @@ fn judged(capability: Capability, tier: Tier) -> Row {
             nothing_to_do("a loss cannot be refused"),
             CONTAINED,
         ),
+        Capability::Behaviour => (
+            partly(
+                "plugins with a certificate and a budget, run by run; not those that run all the time",
+            ),
+            nothing_to_do("what is unusual is not therefore forbidden"),
+            yes("frozen within the budget of `baselines.budgets.contain`, never killed"),
+        ),
     };
     Row { capability: capability.as_str(), observe, deny, contain }
 }

@@ -235,7 +235,7 @@ impl Manifest {
 
     fn explain_answers(&self, out: &mut impl Write) -> fmt::Result {
         writeln!(out, "\nWhat follows a departure:")?;
-        for &capability in Capability::ALL {
+        for capability in Capability::declared() {
             writeln!(out, "  {capability:<10} {}", self.declared.actions.get(capability))?;
         }
         let plan = self.declared.containment;

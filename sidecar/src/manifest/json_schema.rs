@@ -241,7 +241,7 @@ pub(super) fn actions() -> Value {
         ("denied", shape::word(denied, known())),
         ("denied_repeatedly", shape::word(repeated, known())),
     ];
-    let kinds = Capability::ALL.iter().copied().map(kind).chain(denials);
+    let kinds = Capability::declared().map(kind).chain(denials);
     shape::object("What follows a departure.", kinds)
 }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    End, Header, TraceError, VERSION,
+    End, Header, OLDEST, TraceError, VERSION,
     format::{Line, MAGIC, Record, Version, bytes::to_hex},
 };
 
@@ -144,7 +144,7 @@ fn header<R: BufRead>(lines: &mut Lines<R>) -> Result<Header, TraceError> {
     if VERSION < version {
         return Err(TraceError::Newer { path: lines.path.clone(), version, picket });
     }
-    if version != VERSION {
+    if version < OLDEST {
         return Err(lines.corrupt(1, "there is no such format of a trace"));
     }
     let header = lines.parse()?;

@@ -1,11 +1,12 @@
-//! What the patrol may ask of the loop: to keep the canary's records for it, and to hand on what it found.
+//! What other threads may say to the loop: the patrol, what it found, and to keep the canary's records for it; whoever weighs
+//! what was learned, that it has become evidence.
 
 use std::{
     sync::{Arc, mpsc},
     time::Duration,
 };
 
-use picket_engine::{KernelTime, SandboxId, Tampering};
+use picket_engine::{KernelTime, SandboxId, Tampering, baseline::Anomaly};
 
 use super::{Command, Early, Late, bell::Bell};
 use crate::decode::Decoded;
@@ -22,6 +23,37 @@ pub struct Breach {
     pub part: &'static str,
     /// Whose part of it; `None` when it concerns every sandbox.
     pub sandbox: Option<SandboxId>,
+}
+
+/// Tells the loop of learned evidence, from any thread.
+#[derive(Clone, Debug)]
+pub struct Accuser {
+    pub(super) line: Line,
+}
+
+impl Accuser {
+    /// To be judged like any other input. `at`: when the deed was done that took it there.
+    pub fn accuse(&self, sandbox: SandboxId, anomaly: Anomaly, at: KernelTime) {
+        let anomaly = Box::new(anomaly);
+        self.line.tell(Command::Late(Late::Accuse { sandbox, anomaly, at }));
+    }
+}
+
+#[cfg(test)]
+impl Accuser {
+    /// One that nobody judges, and what it was told since it was last asked.
+    pub(crate) fn for_tests() -> (Self, impl Fn() -> Vec<(SandboxId, Anomaly)>) {
+        let (commands, inbox) = mpsc::channel();
+        let bell = Arc::new(Bell::new().expect("an event descriptor"));
+        let accused = move || {
+            let told = inbox.try_iter().filter_map(|command| match command {
+                Command::Late(Late::Accuse { sandbox, anomaly, .. }) => Some((sandbox, *anomaly)),
+                _ => None,
+            });
+            told.collect()
+        };
+        (Self { line: Line { commands, bell } }, accused)
+    }
 }
 
 /// A line to the loop.

@@ -25,10 +25,11 @@ use std::{
 
 pub use arriving::Found;
 use bell::Bell;
-pub use line::Breach;
 pub(crate) use line::Line;
+pub use line::{Accuser, Breach};
 use picket_engine::{
     Arrival, Closure, Contain, Finding, IncidentId, KernelTime, Notice, Outcome, Policy, SandboxId,
+    baseline::Anomaly,
 };
 pub(crate) use priority::real_time;
 pub use readings::Readings;
@@ -146,6 +147,7 @@ enum Late {
     Join { sandbox: SandboxId, policy: Box<Policy>, found: Found, controls: Containment },
     Replace { sandbox: SandboxId, policy: Box<Policy> },
     Remind { sandbox: SandboxId },
+    Accuse { sandbox: SandboxId, anomaly: Box<Anomaly>, at: KernelTime },
     Notice { sandbox: SandboxId, notice: Notice },
     Unregister { sandbox: SandboxId },
     Canary { reply: mpsc::SyncSender<Vec<Decoded>> },
@@ -237,6 +239,12 @@ impl Watch {
     pub fn join(&self, sandbox: SandboxId, policy: Policy, found: Found, controls: Containment) {
         let policy = Box::new(policy);
         self.tell(Command::Late(Late::Join { sandbox, policy, found, controls }));
+    }
+
+    /// For whoever weighs what was learned.
+    #[must_use]
+    pub fn accuser(&self) -> Accuser {
+        Accuser { line: self.line() }
     }
 
     /// What the patrol asks.

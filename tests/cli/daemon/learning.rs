@@ -12,14 +12,14 @@ use super::{Daemon, Stage, at_work, depart};
 
 const ARTIFACT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Learns the stage's plugin.
-fn stage() -> Stage {
+/// Learns the stage's plugin, with these budgets.
+pub(super) fn stage(budgets: &str) -> Stage {
     let plugin = Plugin::new().held().declares("files: { read: [DIRECTORY/declared] }");
     plugin.write("declared", "1");
     let stage = Stage::new(plugin);
     let (store, name) = (stage.plugin.path("b.db"), stage.plugin.name().to_owned());
     let learn = format!(
-        "baselines:\n  store: {}\n  deployment: here\n  learn: [{{ plugin: {name}, artifact: \"{ARTIFACT}\" }}]\n",
+        "baselines:\n  store: {}\n  deployment: here\n  budgets: {budgets}\n  learn: [{{ plugin: {name}, artifact: \"{ARTIFACT}\" }}]\n",
         store.display()
     );
     stage.configure_with(&stage.rule("*", ""), &learn);
@@ -27,7 +27,7 @@ fn stage() -> Stage {
 }
 
 /// A whole run of this script, from an empty cgroup to one that is gone.
-fn run(stage: &mut Stage, daemon: &Daemon, name: &str, script: &str) {
+pub(super) fn run(stage: &mut Stage, daemon: &Daemon, name: &str, script: &str) {
     stage.make(name);
     let sandbox = daemon.await_watched(&stage.path(name));
     stage.enter(name, script);
@@ -37,7 +37,7 @@ fn run(stage: &mut Stage, daemon: &Daemon, name: &str, script: &str) {
 }
 
 /// How many runs of the stage's plugin came to this.
-fn counts(stage: &Stage, daemon: &Daemon, outcome: &str, runs: usize) -> bool {
+pub(super) fn counts(stage: &Stage, daemon: &Daemon, outcome: &str, runs: usize) -> bool {
     let plugin = stage.plugin.name();
     let series = "picket_baseline_runs_total";
     daemon.counts(&format!("{series}{{outcome=\"{outcome}\",plugin=\"{plugin}\"}} {runs}"))
@@ -45,7 +45,7 @@ fn counts(stage: &Stage, daemon: &Daemon, outcome: &str, runs: usize) -> bool {
 
 /// `picket baseline …`: each line of its JSON.
 #[track_caller]
-fn baseline(stage: &Stage, words: &[&str]) -> Vec<Value> {
+pub(super) fn baseline(stage: &Stage, words: &[&str]) -> Vec<Value> {
     let mut command = picket();
     command.arg("baseline").args(words).args(["--output", "json", "--store"]);
     let output = command.arg(stage.plugin.path("b.db")).output().unwrap();
@@ -55,7 +55,7 @@ fn baseline(stage: &Stage, words: &[&str]) -> Vec<Value> {
 }
 
 /// What `picket status` says of learning: as JSON, and for people.
-fn status(stage: &Stage) -> (Value, String) {
+pub(super) fn status(stage: &Stage) -> (Value, String) {
     let said = |words: &[&str]| {
         let mut command = picket();
         command.arg("status").args(words).env("PICKET_API", stage.plugin.path("picket.sock"));
@@ -67,7 +67,7 @@ fn status(stage: &Stage) -> (Value, String) {
 
 #[test]
 fn runs_that_are_watched_are_learned_with_what_they_did() {
-    let mut stage = stage();
+    let mut stage = stage("{}");
     let daemon = stage.watching();
     for name in ["one", "two", "three"] {
         run(&mut stage, &daemon, name, "cat declared");
@@ -95,7 +95,7 @@ fn runs_that_are_watched_are_learned_with_what_they_did() {
 
 #[test]
 fn a_plugin_without_an_artifact_is_said_once_and_nothing_is_learned_of_it() {
-    let mut stage = stage();
+    let mut stage = stage("{}");
     let manifest = stage.plugin.manifest();
     stage.write("other.yaml", manifest.replace(stage.plugin.name(), "nobodys"));
     let config = fs::read_to_string(stage.plugin.path("picket.yaml")).unwrap();
@@ -120,7 +120,7 @@ fn a_plugin_without_an_artifact_is_said_once_and_nothing_is_learned_of_it() {
 
 #[test]
 fn what_was_contained_teaches_nothing() {
-    let mut stage = stage();
+    let mut stage = stage("{}");
     let daemon = stage.watching();
     depart(&mut stage, &daemon, "one");
     wait_until("a freeze", || stage.is_frozen("one"));
@@ -135,7 +135,7 @@ fn what_was_contained_teaches_nothing() {
 
 #[test]
 fn what_runs_when_picket_ends_is_stored_as_what_was_seen_of_it() {
-    let mut stage = stage();
+    let mut stage = stage("{}");
     let mut daemon = stage.watching();
     at_work(&mut stage, &daemon, "one");
     assert_eq!(daemon.end(SIGTERM), Some(0));
@@ -151,7 +151,7 @@ fn what_runs_when_picket_ends_is_stored_as_what_was_seen_of_it() {
 
 #[test]
 fn a_store_that_is_damaged_is_said_and_left_alone_and_the_offender_is_frozen_all_the_same() {
-    let mut stage = stage();
+    let mut stage = stage("{}");
     let rubbish =
         "no database, and as long as the head of one, which is a hundred bytes or a little more.";
     let store = stage.plugin.write("b.db", rubbish);
@@ -169,7 +169,7 @@ fn a_store_that_is_damaged_is_said_and_left_alone_and_the_offender_is_frozen_all
 
 #[test]
 fn another_manifest_is_another_baseline_also_of_what_runs_already() {
-    let mut stage = stage();
+    let mut stage = stage("{}");
     let daemon = stage.watching();
     at_work(&mut stage, &daemon, "one");
     stage.write("manifest.yaml", stage.plugin.manifest().replace("max: 16", "max: 17"));

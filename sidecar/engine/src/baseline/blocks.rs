@@ -68,9 +68,7 @@ pub fn blocks(marks: impl IntoIterator<Item = Mark>, after: Option<u64>) -> Vec<
     let mut may_start = after.is_none();
     let mut before = after;
     let block = |mark: &Mark| {
-        let began = before.replace(mark.began).unwrap_or(mark.began);
-        let pause = mark.began.saturating_sub(began).saturating_mul(1000);
-        let elapsed = PluginTime::from_millis(pause).min(PluginTime::DAY);
+        let elapsed = elapsed(before.replace(mark.began), mark.began);
         let starting = may_start && mark.started;
         may_start &= !starting;
         let hour = hour(mark.began);
@@ -79,7 +77,13 @@ pub fn blocks(marks: impl IntoIterator<Item = Mark>, after: Option<u64>) -> Vec<
     merged.iter().map(block).collect()
 }
 
+/// From the beginning of the block before to that of a block.
+pub(super) fn elapsed(before: Option<u64>, began: u64) -> PluginTime {
+    let pause = began.saturating_sub(before.unwrap_or(began)).saturating_mul(1000);
+    PluginTime::from_millis(pause).min(PluginTime::DAY)
+}
+
 /// Of the day, in UTC.
-fn hour(unix_s: u64) -> u8 {
+pub(super) fn hour(unix_s: u64) -> u8 {
     u8::try_from(unix_s / 3600 % 24).unwrap_or_default()
 }

@@ -109,6 +109,7 @@ impl Observer {
             }
             Input::Receipt { at, .. }
             | Input::Policy { at, .. }
+            | Input::Anomaly { at, .. }
             | Input::Supervisor { at, .. }
             | Input::Resources { at, .. }
             | Input::Tick { at } => self.now = self.now.max(*at),
@@ -129,6 +130,12 @@ impl Observer {
     pub fn running(&self) -> impl Iterator<Item = (SandboxId, &Run, Duration)> {
         let runs = self.sandboxes.iter().filter(|(_, watched)| watched.runs());
         runs.map(|(id, watched)| (*id, &watched.run, self.now.duration_since(watched.began)))
+    }
+
+    /// The run of a sandbox that runs, when it began, in seconds since 1970, and whether its start was seen.
+    pub fn running_in(&self, sandbox: SandboxId) -> Option<(&Run, u64, bool)> {
+        let watched = self.sandboxes.get(&sandbox).filter(|watched| watched.runs())?;
+        Some((&watched.run, self.unix_seconds(watched.began), watched.started))
     }
 
     /// The run of a sandbox is over here, and another one begins, whose start was not seen. Only right where the kernel
@@ -175,13 +182,17 @@ impl Observer {
         }
     }
 
+    fn unix_seconds(&self, at: KernelTime) -> u64 {
+        let after_boot = at.duration_since(self.boot).as_secs();
+        let before_boot = self.boot.duration_since(at).as_secs();
+        self.unix_s.saturating_add(after_boot).saturating_sub(before_boot)
+    }
+
     fn end(&mut self, sandbox: SandboxId, watched: Watched) {
         if !watched.runs() {
             return;
         }
-        let after_boot = watched.began.duration_since(self.boot).as_secs();
-        let before_boot = self.boot.duration_since(watched.began).as_secs();
-        let began = self.unix_s.saturating_add(after_boot).saturating_sub(before_boot);
+        let began = self.unix_seconds(watched.began);
         let lasted = self.now.duration_since(watched.began).as_millis();
         let lasted = PluginTime::from_millis(u64::try_from(lasted).unwrap_or(u64::MAX));
         let run = watched.run.placed(began, lasted, watched.started, watched.facts);

@@ -107,6 +107,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// A deed that was so surprising.
+    pub const fn new(bits: Bits, family: Family, template: String, runs: u64) -> Self {
+        Self { bits: Reverse(bits), family, template, runs }
+    }
+
     /// How surprising it was: more than nothing. Of new danger with what that has besides its rarity.
     pub const fn bits(&self) -> Bits {
         self.bits.0

@@ -7,12 +7,14 @@
 //!                         └───────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! What was only learned never goes beyond `Frozen`: a freeze of it that failed is asked for again.
+//!
 //! Freeze comes first even when the goal is to kill: it stops everything at once, a kill of many
 //! processes does not. A step is said once; only a missing receipt makes a tick say it again.
 
 use core::time::Duration;
 
-use crate::{Action, ContainmentPlan, FindingLabels, KernelTime, OnExpiry};
+use crate::{Action, Capability, ContainmentPlan, FindingLabels, KernelTime, OnExpiry};
 
 closed_enum! {
     /// A step that the supervisor is asked to take.
@@ -80,6 +82,18 @@ impl Demand {
         };
         Some(Self { goal, because: labels, offence })
     }
+
+    /// What was learned may freeze and nothing else: neither a lease that runs out nor a freeze that fails makes a kill of
+    /// it.
+    fn is_learned(&self) -> bool {
+        self.because.capability == Capability::Behaviour
+    }
+
+    /// What outweighs what has been demanded: more, or the same for something declared.
+    fn outweighs(&self, other: &Self) -> bool {
+        other.goal < self.goal
+            || (self.goal == other.goal && other.is_learned() && !self.is_learned())
+    }
 }
 
 /// A step that is due now.
@@ -127,12 +141,17 @@ impl Ladder {
 
     /// Another finding of the same incident: raises the goal, never lowers it.
     pub(crate) fn demand(&mut self, demand: Demand, now: KernelTime) -> Option<Due> {
-        if demand.goal <= self.demand.goal {
+        if !demand.outweighs(&self.demand) {
             return None;
         }
         self.demand = demand;
         // While freezing, the receipt leads on; while killing, there is nothing above.
-        (self.rung() == Rung::Frozen).then(|| self.ask(Step::Kill, Trigger::Finding, now))
+        let State::Frozen { lease_ends } = &mut self.state else { return None };
+        if demand.goal == Step::Kill {
+            return Some(self.ask(Step::Kill, Trigger::Finding, now));
+        }
+        *lease_ends = lease(self.plan, &demand, now);
+        None
     }
 
     /// `Err` when the receipt answers nothing that was asked: late, doubled, or of another step.
@@ -146,6 +165,8 @@ impl Ladder {
             return Err(Unasked);
         }
         match (step, outcome) {
+            // The next tick asks again.
+            (Step::Freeze, Outcome::Failed) if self.demand.is_learned() => Ok(None),
             (Step::Freeze, Outcome::Failed) => {
                 Ok(Some(self.ask(Step::Kill, Trigger::FreezeFailed, at)))
             }
@@ -153,8 +174,7 @@ impl Ladder {
                 Ok(Some(self.ask(Step::Kill, Trigger::FreezeConfirmed, at)))
             }
             (Step::Freeze, Outcome::Done) => {
-                let kills = self.plan.on_expiry == OnExpiry::Kill;
-                let lease_ends = kills.then(|| at.saturating_add(self.plan.hold));
+                let lease_ends = lease(self.plan, &self.demand, at);
                 self.state = State::Frozen { lease_ends };
                 Ok(None)
             }
@@ -187,6 +207,12 @@ impl Ladder {
         self.state = State::Asked { step, trigger, attempt, at };
         Due { step, trigger, attempt, demand: self.demand }
     }
+}
+
+/// When a freeze that was confirmed `at` becomes a kill, if it does.
+fn lease(plan: ContainmentPlan, demand: &Demand, at: KernelTime) -> Option<KernelTime> {
+    let kills = plan.on_expiry == OnExpiry::Kill && !demand.is_learned();
+    kills.then(|| at.saturating_add(plan.hold))
 }
 
 /// The receipt answers nothing that was asked.

@@ -70,6 +70,9 @@ impl Engine {
                     sandbox.tampered(tampering, at, &settings, effects);
                 }
             }
+            Input::Anomaly { sandbox, anomaly, at } => {
+                self.with(sandbox, |it| it.anomalous(anomaly, at, &settings, effects));
+            }
             Input::Supervisor { sandbox, notice, at } => {
                 self.with(sandbox, |it| it.notice(notice, at, &settings, effects));
             }

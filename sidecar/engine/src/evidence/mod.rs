@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::baseline::Anomaly;
 use crate::{EndpointRule, ExecRule, Fact, FileRule, ObservedArgv, ObservedPath, Tampering};
 
 /// Sealed evidence of a finding.
@@ -59,6 +60,8 @@ pub enum Deed {
     Unattended,
     /// The launcher is gone.
     LauncherLost,
+    /// It has become too unusual, by what was learned of it.
+    Anomaly(Anomaly),
 }
 
 impl Deed {

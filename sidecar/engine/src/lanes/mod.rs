@@ -6,9 +6,9 @@
 //! because a fact becomes at most one finding.
 //!
 //! * L0 [`declared`]: a departure from the manifest is a finding by itself.
-//! * L1 (novelty in the danger set), L2 (novelty by family), the sequence lane and L3 (rates) score
-//!   instead of decide. They come after L0 and see only what it lets pass, so that what is declared
-//!   as a departure never waits for evidence to add up.
+//! * L1 (novelty in the danger set), L2 (novelty by family), the sequence lane and L3 (rates) score runs instead of
+//!   deciding about facts: `baseline::votes`. Whoever weighs them tells the engine what they amount to
+//!   ([`Input::Anomaly`](crate::Input::Anomaly)), so that what is declared as a departure never waits for evidence to add up.
 
 pub(crate) mod declared;
 

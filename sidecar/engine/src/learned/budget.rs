@@ -1,5 +1,6 @@
 //! How often a false action may happen: what the user chooses, what that means, what is claimed.
 
+use super::Lane;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -152,6 +153,16 @@ closed_enum! {
         Alert = "alert",
         /// The plugin is held back, so that what it does next says nothing about it.
         Contain = "contain",
+    }
+}
+
+impl Severity {
+    /// The lanes whose evidence has a say: loss may alert by itself, but has none in containing.
+    pub(super) fn heard(self) -> &'static [Lane] {
+        match self {
+            Self::Alert => Lane::ALL,
+            Self::Contain => Lane::ALL.split_last().map_or(&[], |(_, containing)| containing),
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Certificate {
     }
 
     /// Changes when any bound does.
-    pub(super) const fn fingerprint(&self) -> u64 {
+    pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 

@@ -1,9 +1,9 @@
 //! Learned behaviour as evidence: how often a plugin's blocks were abnormal while nobody attacked it,
 //! certified, and what that makes of the blocks it shows now.
 //!
-//! **Not fed by the live lanes yet.** The simulation (`cargo xtask eval --simulate`) drives exactly these
-//! modules, and recorded runs do that a baseline scored ([`crate::baseline`]); [`crate::Engine`] does not call them so far. The method, its claim and where it breaks:
-//! `docs/detection.md`.
+//! Fed by runs that a baseline scored, recorded and live ([`crate::baseline::Ongoing`]); the simulation (`cargo xtask eval
+//! --simulate`) drives exactly these modules. [`crate::Engine`] is told what comes of it, as
+//! [`Input::Anomaly`](crate::Input::Anomaly). The method, its claim and where it breaks: `docs/detection.md`.
 //!
 //! In order of use: a plugin's [`Block`]s of a calibration period go through [`certify`], which passes the
 //! [readiness gate](Missing), chooses the [`Scale`] by dry run and answers a [`Certificate`]. A

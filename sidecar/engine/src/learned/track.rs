@@ -122,6 +122,11 @@ impl Track {
         self.exceeded.get(lane as usize).copied().unwrap_or_default()
     }
 
+    /// Whether the open block has exceeded a level of one of these lanes.
+    pub(super) fn exceeds_any(&self, lanes: &[Lane]) -> bool {
+        lanes.iter().any(|lane| self.exceeded(*lane) > 0)
+    }
+
     /// The state of each level of a lane before the open block.
     ///
     /// The lifecycle lane has no state of its own for starts: it would excuse a plugin that starts all

@@ -4,6 +4,7 @@ mod respond;
 
 use alloc::vec::Vec;
 
+use crate::baseline::Anomaly;
 use crate::containment::Ladder;
 use crate::incident::Incident;
 use crate::lanes::{self, Context, Offence};
@@ -202,6 +203,19 @@ impl Sandbox {
         self.advance(at);
         let offence = Offence::new(Capability::Telemetry, Reason::KernelSideTampered);
         self.offend(offence, Source::outside(at), Deed::Tampered(tampering), settings, effects);
+    }
+
+    /// Learned evidence has reached a budget.
+    pub(crate) fn anomalous(
+        &mut self,
+        anomaly: Anomaly,
+        at: KernelTime,
+        settings: &Settings,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.advance(at);
+        let offence = Offence::new(Capability::Behaviour, Reason::AnomalousBehaviour);
+        self.offend(offence, Source::outside(at), Deed::Anomaly(anomaly), settings, effects);
     }
 
     pub(crate) fn notice(

@@ -46,7 +46,10 @@ impl Sandbox {
             effects.push(Effect::IncidentOpened { sandbox, incident, at });
             Incident::open(incident, at)
         });
-        let action = action(&self.policy.actions, offence, incident);
+        let action = match &deed {
+            Deed::Anomaly(anomaly) => anomaly.action(),
+            _ => action(&self.policy.actions, offence, incident),
+        };
         let labels = FindingLabels { capability, reason, action };
         let id = incident.id;
         let mut steps = Vec::new();
@@ -60,9 +63,11 @@ impl Sandbox {
         if said {
             let declared = match &deed {
                 Deed::Fact(fact) => declared::nearest(&self.context(at), fact, offence),
-                Deed::Lost(_) | Deed::Tampered(_) | Deed::Unattended | Deed::LauncherLost => {
-                    Declared::Nothing
-                }
+                Deed::Lost(_)
+                | Deed::Tampered(_)
+                | Deed::Unattended
+                | Deed::LauncherLost
+                | Deed::Anomaly(_) => Declared::Nothing,
             };
             effects.push(Effect::Finding(Finding {
                 sandbox,

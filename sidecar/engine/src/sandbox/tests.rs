@@ -1,5 +1,6 @@
 mod arrival;
 mod denied;
+mod learned;
 mod respond;
 
 use alloc::string::String;

@@ -1,6 +1,6 @@
 //! One run that is over, and what becomes of it in the store.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use picket_engine::{
     SandboxId,
@@ -9,7 +9,7 @@ use picket_engine::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Progress, Pupil};
+use super::{Progress, Pupil, Stage};
 use crate::{
     baseline::{Identity, Store, StoreError},
     export::LearnOutcome,
@@ -46,17 +46,17 @@ impl Lesson {
             Some(run) if run.is_usable() => LearnOutcome::Learned,
             Some(_) => LearnOutcome::Unusable,
         };
-        Ok((outcome, progress(identity, &now, *continuous)))
+        Ok((outcome, progress(store, identity, &now, *continuous)?))
     }
 }
 
 /// What is known of a pupil before a run of it is over.
 pub(super) fn known(store: &Store, pupil: &Pupil) -> Result<Progress, StoreError> {
     match store.find(&pupil.identity.key()) {
-        Ok(entry) => Ok(progress(&pupil.identity, &entry.baseline, pupil.continuous)),
+        Ok(entry) => progress(store, &pupil.identity, &entry.baseline, pupil.continuous),
         Err(StoreError::NoSuch { .. }) => {
             let nothing = Baseline::new(pupil.identity.subject());
-            Ok(progress(&pupil.identity, &nothing, pupil.continuous))
+            progress(store, &pupil.identity, &nothing, pupil.continuous)
         }
         Err(error) => Err(error),
     }
@@ -67,23 +67,40 @@ fn checks(baseline: &Baseline, continuous: bool) -> Vec<Check> {
     gate(baseline, cadence)
 }
 
-fn progress(identity: &Identity, baseline: &Baseline, continuous: bool) -> Progress {
+fn progress(
+    store: &Store,
+    identity: &Identity,
+    baseline: &Baseline,
+    continuous: bool,
+) -> Result<Progress, StoreError> {
     let checks = checks(baseline, continuous);
     let missing = checks.iter().filter(|check| !check.is_met()).map(|check| check.condition);
     let (usable, unusable): (Vec<_>, Vec<_>) =
         baseline.runs().partition(|(_, run)| run.is_usable());
     let count = |runs: Vec<_>| u64::try_from(runs.len()).unwrap_or(u64::MAX);
-    Progress {
+    let missing: BTreeSet<_> = missing.collect();
+    let stage = match store.calibration(identity) {
+        // Damage there is no damage to what was learned.
+        Err(StoreError::Calibration { .. }) => Stage::Stale,
+        Err(error) => return Err(error),
+        Ok(Some(known)) if known.is_stale(baseline) => Stage::Stale,
+        Ok(Some(known)) if known.certified().is_some() => Stage::Certified,
+        _ if missing.is_empty() => Stage::Calibrating,
+        _ => Stage::Learning,
+    };
+    Ok(Progress {
         identity: identity.clone(),
         usable: count(usable),
         unusable: count(unusable),
-        missing: missing.collect(),
-    }
+        missing,
+        stage,
+        evidence: None,
+    })
 }
 
 /// Unique on every machine: a sandbox has its slot and generation once while one Picket runs, and no two of them begin a
 /// run in the same slot in the same nanosecond of one boot.
-fn run_id(boot: &str, sandbox: SandboxId, began: u64) -> RunId {
+pub(super) fn run_id(boot: &str, sandbox: SandboxId, began: u64) -> RunId {
     let mut hasher = Sha256::new();
     hasher.update(b"picket live run 1");
     hasher.update(boot);

@@ -1,4 +1,4 @@
-//! Learns from the sandboxes that the daemon watches, in a thread of its own behind a bounded queue: no verdict waits
+//! Learns from the sandboxes that the daemon watches, and once enough is known judges them by that, in a thread of its own behind a bounded queue: no verdict waits
 //! for a store.
 //!
 //! The daemon says which sandbox is whose ([`Live::assign`]); nothing else is learned. A run that goes on for long is
@@ -9,8 +9,11 @@
 //!
 //! * What found the queue full makes every run useless that lived then: no half run teaches.
 //! * A baseline that is known well enough is left alone, so that nothing is absorbed while it counts.
-//! * A store that cannot be used stops learning, is said, and is tried again. It stops nothing else.
+//! * What a baseline that is known makes of a run reaches the engine like any other input, and is decided on there.
+//! * A store that cannot be used stops learning and judging by what was learned, is said, and is tried again. It stops nothing else.
 
+mod bench;
+mod judge;
 mod lesson;
 #[cfg(test)]
 mod tests;
@@ -24,12 +27,16 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use picket_engine::{SandboxId, baseline::Condition};
+use picket_engine::{
+    SandboxId,
+    baseline::Condition,
+    learned::{PluginTime, Rung, Standing},
+};
 
-use super::Identity;
+use super::{Budgets, Identity};
 use crate::{
     export::{BaselineMetrics, OperatorWord},
-    watch::Tap,
+    watch::{Accuser, Tap},
 };
 use work::Worker;
 
@@ -51,6 +58,34 @@ pub struct Pupil {
     pub plugin: OperatorWord,
     /// It runs all the time: days of watching count, not runs.
     pub continuous: bool,
+    /// How often what was learned of it may act for nothing.
+    pub budgets: Budgets,
+}
+
+/// Where in its life a baseline is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Conditions of learning are missing.
+    Learning,
+    /// Enough is known; conditions of the certificate are missing.
+    Calibrating,
+    /// There is a certificate.
+    Certified,
+    /// It has learned since it was certified.
+    Stale,
+}
+
+impl Stage {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Learning => "learning",
+            Self::Calibrating => "calibrating",
+            Self::Certified => "certified",
+            Self::Stale => "stale",
+        }
+    }
 }
 
 /// How far learning is.
@@ -64,6 +99,21 @@ pub struct Progress {
     pub unusable: u64,
     /// Conditions that are not met. None: it is known, and left alone.
     pub missing: BTreeSet<Condition>,
+    /// Where in its life it is.
+    pub stage: Stage,
+    /// What its runs amount to, once it is certified and has a budget.
+    pub evidence: Option<Evidence>,
+}
+
+/// What live runs of a baseline amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Whether it may act.
+    pub standing: Standing,
+    /// Each rung, and how much there is before the open block: acted on when it reaches the budget.
+    pub rungs: Vec<(Rung, PluginTime)>,
+    /// The plugin-time of its calibration: what a budget claims up to that was tried, and beyond is extrapolated.
+    pub calibrated: PluginTime,
 }
 
 impl Progress {
@@ -85,6 +135,15 @@ pub struct LiveStatus {
     pub missed: u64,
     /// Every baseline that is learned, by plugin.
     pub plugins: Vec<Progress>,
+}
+
+impl Evidence {
+    /// Nothing is made evidence of.
+    pub(crate) const WITHOUT_BUDGET: Self = Self {
+        standing: Standing::Active,
+        rungs: Vec::new(),
+        calibrated: PluginTime::from_millis(0),
+    };
 }
 
 /// The thread, from outside.
@@ -126,9 +185,14 @@ impl Live {
     ///
     /// # Errors
     /// The thread cannot be made.
-    pub fn start(store: &Path, tap: Tap, metrics: BaselineMetrics) -> io::Result<Self> {
+    pub fn start(
+        store: &Path,
+        tap: Tap,
+        accuser: Accuser,
+        metrics: BaselineMetrics,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared { store: store.to_owned(), state: Mutex::default() });
-        let worker = Worker::new(Arc::clone(&shared), metrics)?;
+        let worker = Worker::new(Arc::clone(&shared), accuser, metrics)?;
         let thread = thread::Builder::new()
             .name("picket-learn".to_owned())
             .spawn(move || worker.run(tap))?;
@@ -209,6 +273,10 @@ impl Shared {
                 .collect();
             state.progress.retain(|identity, _| living.contains(identity));
         }
-        state.progress.insert(progress.identity.clone(), progress);
+        let identity = progress.identity.clone();
+        // What judges a run says how much there is; what ends one knows nothing of it.
+        let known = state.progress.remove(&identity).and_then(|former| former.evidence);
+        let evidence = progress.evidence.or(known.filter(|_| progress.stage == Stage::Certified));
+        state.progress.insert(identity, Progress { evidence, ..progress });
     }
 }

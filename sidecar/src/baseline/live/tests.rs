@@ -1,8 +1,10 @@
 //! What the thread makes of inputs, without a kernel: they are told here, one after the other.
 
+mod judged;
+
 use picket_engine::{
     Arrival, Fact, IncidentId, Input, KernelTime, MemoryUse, Order, Outcome, Policy, Process, Step,
-    baseline::{Family, Run},
+    baseline::{Anomaly, Family, Run},
     learned::PluginTime,
 };
 
@@ -27,6 +29,7 @@ struct Class {
     source: Source,
     tap: Tap,
     worker: Worker,
+    accused: Box<dyn Fn() -> Vec<(SandboxId, Anomaly)>>,
 }
 
 impl Class {
@@ -40,8 +43,11 @@ impl Class {
         let (source, tap) = open_tap(queue);
         let store = directory.path().join("b.db");
         let shared = Arc::new(Shared { store, state: Mutex::default() });
-        let worker = Worker::new(Arc::clone(&shared), BaselineMetrics::register(&metrics)).unwrap();
-        Self { directory, metrics, shared, source, tap, worker }
+        let (accuser, accused) = Accuser::for_tests();
+        let counted = BaselineMetrics::register(&metrics);
+        let worker = Worker::new(Arc::clone(&shared), accuser, counted).unwrap();
+        let accused = Box::new(accused);
+        Self { directory, metrics, shared, source, tap, worker, accused }
     }
 
     /// As the daemon's end of a thread has it.
@@ -73,7 +79,7 @@ impl Class {
 
     /// The loop has ended.
     fn end(self) -> Ended {
-        let Self { directory, metrics, shared, source, tap, worker } = self;
+        let Self { directory, metrics, shared, source, tap, worker, .. } = self;
         drop(source);
         worker.run(tap);
         let store = Store::open(&directory.path().join("b.db"));
@@ -122,7 +128,8 @@ fn counts(text: &str, series: &str, count: usize) -> bool {
 }
 
 fn weather() -> Pupil {
-    Pupil { identity: identity("weather"), plugin: OperatorWord::new("weather"), continuous: false }
+    let (identity, plugin) = (identity("weather"), OperatorWord::new("weather"));
+    Pupil { identity, plugin, continuous: false, budgets: Budgets::default() }
 }
 
 const fn at(nanos: u64) -> KernelTime {

@@ -9,18 +9,19 @@ use std::{
 
 use picket_engine::{
     Input, KernelTime, SandboxId,
-    baseline::{Fault, Observer, Run},
+    baseline::{Family, Fault, Observed, Observer, Run},
 };
 
 use super::{
     Progress, Pupil, Shared,
+    bench::{Bench, Deeds},
     lesson::{self, Lesson},
 };
 use crate::{
     baseline::{Store, StoreError},
     export::{BaselineMetrics, LearnOutcome},
     trace::Clock,
-    watch::{Passed, Tap},
+    watch::{Accuser, Passed, Tap},
 };
 
 /// A run that goes on for longer is stored in pieces.
@@ -34,8 +35,10 @@ const WAITING: usize = 32;
 
 pub(super) struct Worker {
     shared: Arc<Shared>,
+    accuser: Accuser,
     metrics: BaselineMetrics,
     observer: Observer,
+    bench: Bench,
     boot: String,
     store: Option<Store>,
     waiting: VecDeque<Lesson>,
@@ -43,23 +46,31 @@ pub(super) struct Worker {
     asked: BTreeMap<SandboxId, KernelTime>,
     now: KernelTime,
     try_at: KernelTime,
+    keep_at: KernelTime,
     missed: u64,
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, metrics: BaselineMetrics) -> io::Result<Self> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        accuser: Accuser,
+        metrics: BaselineMetrics,
+    ) -> io::Result<Self> {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let clock = Clock::new(crate::clock::now(), SystemTime::now());
         Ok(Self {
             shared,
+            accuser,
             metrics,
             observer: Observer::new(clock.boot(), clock.unix_seconds()),
+            bench: Bench::default(),
             boot,
             store: None,
             waiting: VecDeque::new(),
             asked: BTreeMap::new(),
             now: KernelTime::BOOT,
             try_at: KernelTime::BOOT,
+            keep_at: KernelTime::BOOT,
             missed: 0,
         })
     }
@@ -71,6 +82,7 @@ impl Worker {
         let rest = mem::replace(&mut self.observer, Observer::new(KernelTime::BOOT, 0)).finish();
         rest.into_iter().for_each(|observed| self.queue(observed));
         self.try_at = KernelTime::BOOT;
+        self.keep();
         self.store_waiting();
         for lesson in mem::take(&mut self.waiting) {
             self.metrics.run(&lesson.pupil.plugin, LearnOutcome::NotStored);
@@ -90,11 +102,15 @@ impl Worker {
 
     fn hear(&mut self, input: &Input) {
         match input {
-            Input::Policy { sandbox, .. } => self.turn(*sandbox),
+            Input::Register { sandbox, policy, .. } => self.bench.set_mode(*sandbox, policy.mode),
+            Input::Policy { sandbox, policy, .. } => {
+                self.bench.set_mode(*sandbox, policy.mode);
+                self.turn(*sandbox);
+            }
             Input::Tick { at } => self.tick(*at),
             _ => {}
         }
-        self.observer.hear(input);
+        self.listen_to(input);
         for observed in self.observer.take() {
             self.queue(observed);
         }
@@ -107,6 +123,82 @@ impl Worker {
             _ => {}
         }
         self.store_waiting();
+    }
+
+    /// Hears an input for what is learned, and for what that says of it.
+    fn listen_to(&mut self, input: &Input) {
+        match input {
+            Input::Event { sandbox, order, .. } if self.bench.hears(*sandbox) => {
+                let mut deeds = Vec::new();
+                self.observer.hear_deeds(input, |family, template| {
+                    deeds.push((family, template.to_owned()));
+                });
+                self.judge(*sandbox, &deeds, order.time);
+            }
+            // What was not seen counts, too.
+            Input::Loss { sandbox, at, .. }
+            | Input::Tampered { sandbox: Some(sandbox), at, .. } => {
+                self.observer.hear(input);
+                self.judge(*sandbox, &[], *at);
+            }
+            Input::Tampered { sandbox: None, at, .. } => {
+                self.observer.hear(input);
+                self.judge_all(*at);
+            }
+            _ => self.observer.hear(input),
+        }
+    }
+
+    fn judge_all(&mut self, at: KernelTime) {
+        for sandbox in self.bench.judged() {
+            self.judge(sandbox, &[], at);
+        }
+    }
+
+    /// What a run has shown, by what is known of its baseline.
+    fn judge(&mut self, sandbox: SandboxId, deeds: &[(Family, String)], at: KernelTime) {
+        // Whoever starts it is not it.
+        if self.observer.running_in(sandbox).is_none() {
+            return;
+        }
+        let pupil = self.pupil(sandbox);
+        if let Some(pupil) = &pupil {
+            self.look_up(pupil);
+        }
+        let known = pupil.as_ref().is_some_and(|pupil| {
+            self.shared.lock().progress.get(&pupil.identity).is_some_and(Progress::is_ready)
+        });
+        let Some((run, began, started)) = self.observer.running_in(sandbox) else { return };
+        let shown = Deeds { run, began, started, deeds };
+        let heard = self.bench.hear(self.store.as_ref(), sandbox, pupil.as_ref(), known, &shown);
+        match heard {
+            Ok((anomalies, news)) => {
+                if let Some(text) = news {
+                    tracing::warn!("{text}");
+                    self.shared.tell("evidence_anew", text);
+                }
+                let acted = !anomalies.is_empty();
+                for anomaly in anomalies {
+                    self.accuser.accuse(sandbox, anomaly, at);
+                }
+                if acted {
+                    self.bench.note();
+                    self.keep();
+                }
+            }
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    /// Puts evidence into the store, now.
+    fn keep(&mut self) {
+        self.keep_at = self.now.saturating_add(AGAIN);
+        if let Some(store) = &mut self.store
+            && let Err(error) = self.bench.keep(store)
+        {
+            self.give_up(&error);
+        }
+        self.bench.show(&mut self.shared.lock().progress);
     }
 
     /// The kernel side has forgotten what it has seen of the sandbox: here its run may be cut.
@@ -137,6 +229,9 @@ impl Worker {
             nobody.map(|(sandbox, _)| *sandbox).collect()
         };
         self.observer.keep_only(|sandbox| unwanted.binary_search(&sandbox).is_err());
+        if self.keep_at <= at {
+            self.keep();
+        }
         let long: Vec<SandboxId> = self
             .observer
             .running()
@@ -191,6 +286,7 @@ impl Worker {
     }
 
     fn forget(&mut self, gone: impl Fn(SandboxId) -> bool) {
+        self.bench.forget(&gone);
         self.asked.retain(|sandbox, _| !gone(*sandbox));
         let mut state = self.shared.lock();
         state.assigned.retain(|sandbox, _| !gone(*sandbox));
@@ -210,11 +306,13 @@ impl Worker {
         }
         self.missed = missed;
         self.observer.missed(new);
+        self.judge_all(self.now);
         self.metrics.missed(new);
         self.shared.lock().missed = missed;
     }
 
-    fn queue(&mut self, observed: picket_engine::baseline::Observed) {
+    fn queue(&mut self, observed: Observed) {
+        self.close(&observed);
         let Some(pupil) = self.pupil(observed.sandbox) else { return };
         self.waiting.push_back(Lesson::new(pupil, &self.boot, observed));
         if WAITING < self.waiting.len()
@@ -222,6 +320,21 @@ impl Worker {
         {
             self.metrics.run(&oldest.pupil.plugin, LearnOutcome::NotStored);
         }
+    }
+
+    /// A run that was judged is over.
+    fn close(&mut self, observed: &Observed) {
+        let id = lesson::run_id(&self.boot, observed.sandbox, observed.at.as_nanos());
+        let now = Clock::new(crate::clock::now(), SystemTime::now()).unix_seconds();
+        match self.bench.end(self.store.as_mut(), id, observed, now) {
+            Ok(Some(text)) => {
+                tracing::info!("{text}");
+                self.shared.tell("baseline_certified", text);
+            }
+            Ok(None) => {}
+            Err(error) => self.give_up(&error),
+        }
+        self.bench.show(&mut self.shared.lock().progress);
     }
 
     fn store_waiting(&mut self) {

@@ -6,8 +6,11 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION: i64 = 0x504b_626c;
 
 /// The steps. The first makes a store of an empty file; what `user_version` says is how many were taken.
-pub(super) const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// The schema of this Picket.
 pub(super) const VERSION: i64 = {

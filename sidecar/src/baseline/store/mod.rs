@@ -4,6 +4,7 @@
 //! the engine, and only the difference is written. So two processes at once lose nothing; one waits for the other.
 
 mod calibrations;
+mod evidence;
 mod file;
 mod migrate;
 mod rows;
@@ -15,7 +16,9 @@ use std::path::{Path, PathBuf};
 use picket_engine::baseline::{Baseline, Key};
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use evidence::{KeptEvidence, KeptRuling};
 pub use file::StoreError;
+use picket_engine::learned::Ruling;
 use rows::Trouble;
 
 use super::{Calibration, Identity};
@@ -175,6 +178,49 @@ impl Store {
             transaction.commit()?;
         }
         Ok(answer)
+    }
+
+    /// What live runs of a baseline amount to, if anything was kept.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn evidence(&self, identity: &Identity) -> Result<Option<KeptEvidence>, StoreError> {
+        evidence::load(&self.connection, identity).map_err(|trouble| self.trouble(trouble))
+    }
+
+    /// Keeps what live runs of a baseline amount to.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_evidence(
+        &mut self,
+        identity: &Identity,
+        kept: &KeptEvidence,
+    ) -> Result<(), StoreError> {
+        evidence::save(&self.connection, identity, kept).map_err(|trouble| self.trouble(trouble))
+    }
+
+    /// What was found of containments, after the ruling with this number.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn rulings(&self, identity: &Identity, after: i64) -> Result<Vec<KeptRuling>, StoreError> {
+        evidence::rulings(&self.connection, identity, after).map_err(|it| self.trouble(it))
+    }
+
+    /// Keeps what somebody found a containment to be: who, and why.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn rule(
+        &mut self,
+        identity: &Identity,
+        at: u64,
+        ruling: Ruling,
+        (by, reason): (&str, &str),
+    ) -> Result<(), StoreError> {
+        let ruled = evidence::rule(&self.connection, identity, at, ruling, by, reason);
+        ruled.map_err(|trouble| self.trouble(trouble))
     }
 
     fn trouble(&self, trouble: Trouble) -> StoreError {

@@ -179,7 +179,7 @@ fn a_newer_store_is_refused_and_left_alone() {
     let place = Place::new();
     drop(place.store());
     place.reopened().pragma_update(None, "user_version", VERSION + 1).unwrap();
-    place.check_refused("has version 3, and this Picket knows 2");
+    place.check_refused("has version 4, and this Picket knows 3");
 }
 
 #[test]
@@ -249,7 +249,11 @@ fn every_earlier_version_is_brought_up_and_keeps_what_it_had() {
     // What a store of each version held when it was current. A new step adds its own.
     let learned = "INSERT INTO baselines VALUES (5, x'00', 'p', 'a', 'm', 'd', 0);";
     let calibrated = format!("{learned} INSERT INTO calibrations VALUES (5, x'00', NULL, NULL)");
-    let held = ["", learned, &calibrated];
+    let judged = format!(
+        "{calibrated}; INSERT INTO evidence VALUES (5, x'00', 'active', NULL, 0);
+         INSERT INTO rulings VALUES (1, 5, 0, 'benign', 'me', 'why')"
+    );
+    let held = ["", learned, &calibrated, &judged];
     assert_eq!(held.len(), MIGRATIONS.len() + 1, "say what a store of the new version holds");
     let held = held.map(|text| text.replace("x'00'", &format!("x'{}'", "00".repeat(32))));
     for (steps, held) in held.iter().enumerate() {
@@ -274,7 +278,7 @@ fn a_further_step_is_a_file_taken_once_and_all_or_nothing() {
     let place = Place::new();
     drop(place.store());
     let mut connection = place.reopened();
-    let with = |step| [MIGRATIONS[0], MIGRATIONS[1], step];
+    let with = |step| [MIGRATIONS[0], MIGRATIONS[1], MIGRATIONS[2], step];
     let good = with("CREATE TABLE more (number INTEGER); INSERT INTO more VALUES (1)");
     let bad = with("CREATE TABLE more (number INTEGER); INSERT INTO nowhere VALUES (1)");
     let version = |connection: &Connection| migrate::version(connection).unwrap();
@@ -293,7 +297,7 @@ fn a_published_step_is_not_edited() {
     let digests = MIGRATIONS.map(|step| crate::trace::to_hex(&Sha256::digest(step)));
     assert_eq!(
         digests.map(|digest| digest[..16].to_owned()),
-        ["57839d45d1529da4", "6acdaff717b0db6e"]
+        ["57839d45d1529da4", "6acdaff717b0db6e", "df4047f6b4ed97ae"]
     );
 }
 

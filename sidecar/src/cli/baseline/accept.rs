@@ -34,12 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
-    let reason = arguments.reason.trim();
-    if reason.is_empty() || LONGEST < reason.len() {
-        return Err(Refusal::Configuration(format!(
-            "--reason: write why this is harmless, in up to {LONGEST} bytes"
-        )));
-    }
+    let reason = reason(&arguments.reason, "why this is harmless")?;
     let deeds: Vec<(Family, String)> =
         arguments.deeds.iter().map(|text| deed(text)).collect::<Result<_, _>>()?;
     let by = who();
@@ -88,6 +83,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
     Ok(exit::SUCCESS)
 }
 
+/// A reason that says something.
+pub(super) fn reason<'a>(text: &'a str, what: &str) -> Result<&'a str, Refusal> {
+    let reason = text.trim();
+    if reason.is_empty() || LONGEST < reason.len() {
+        return Err(Refusal::Configuration(format!(
+            "--reason: write {what}, in up to {LONGEST} bytes"
+        )));
+    }
+    Ok(reason)
+}
+
 fn is_accepted(baseline: &Baseline, (family, template): &(Family, String)) -> bool {
     baseline.accepted().any(|one| one.family == *family && one.template == *template)
 }
@@ -116,7 +122,7 @@ fn deed(text: &str) -> Result<(Family, String), Refusal> {
 }
 
 /// Who says so, as the operating system knows it: the user, and who logged in before becoming that user.
-fn who() -> String {
+pub(super) fn who() -> String {
     let uid = rustix::process::getuid().as_raw();
     let login = fs::read_to_string("/proc/self/loginuid");
     let login = login.ok().and_then(|text| text.trim().parse().ok()).filter(|id| *id != NOBODY);

@@ -13,24 +13,6 @@ use serde_json::json;
 use super::{Refusal, Which, exit, print, recorded::Run, standing::State, time, title};
 use crate::baseline::{Calibration, Entry};
 
-/// Digits of a budget that is read as a number; with more it is beyond whatever can be meant.
-const DIGITS: usize = 18;
-
-/// A budget as it is written: `1 per 30 plugin-days`.
-pub(super) fn budget(text: &str) -> Result<Budget, String> {
-    let days = text.strip_prefix("1 per ").and_then(|rest| {
-        rest.strip_suffix(" plugin-days").or_else(|| rest.strip_suffix(" plugin-day"))
-    });
-    let is_number = |days: &&str| !days.is_empty() && days.bytes().all(|it| it.is_ascii_digit());
-    let Some(days) = days.filter(is_number) else {
-        return Err("write one false containment in so many days, such as '1 per 30 plugin-days'"
-            .to_owned());
-    };
-    let shortened = if DIGITS < days.len() { "9".repeat(DIGITS) } else { days.to_owned() };
-    let days = shortened.parse().unwrap_or(u64::MAX);
-    Budget::one_per_days(days).map_err(|error| error.to_string())
-}
-
 /// What evidence rests on.
 pub(super) struct Basis<'a> {
     calibration: &'a Calibration,
@@ -145,36 +127,4 @@ fn days(time: PluginTime) -> String {
 
 fn hundredths(part: u64, whole: u64) -> u128 {
     (u128::from(part) * 100).checked_div(u128::from(whole)).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_budget_is_one_in_so_many_plugin_days() {
-        let of = |text: &str| budget(text).map(|budget| budget.time().whole_days());
-        assert_eq!(of("1 per 30 plugin-days"), Ok(30));
-        assert_eq!(of("1 per 1 plugin-day"), Ok(1));
-    }
-
-    #[test]
-    fn a_budget_that_nobody_can_mean_is_refused_with_a_way_out() {
-        let complaint = |text: &str| budget(text).unwrap_err();
-        assert!(complaint("1 per 0 plugin-days").contains("write at least 1"));
-        for huge in ["1000000000000", &"9".repeat(40)] {
-            let complaint = complaint(&format!("1 per {huge} plugin-days"));
-            assert!(complaint.contains("is beyond 1000000: leave the step out"), "{complaint}");
-        }
-        for text in [
-            "",
-            "30",
-            "1 per NaN plugin-days",
-            "1 per -3 plugin-days",
-            "2 per 3 plugin-days",
-            "1 per 3 weeks",
-        ] {
-            assert!(complaint(text).contains("such as '1 per 30 plugin-days'"), "{text}");
-        }
-    }
 }

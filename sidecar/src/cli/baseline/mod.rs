@@ -7,6 +7,7 @@ mod exchange;
 mod learn;
 mod list;
 mod recorded;
+mod rule;
 mod score;
 mod show;
 mod standing;
@@ -42,6 +43,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Takes deeds for harmless that were not learned.
     Accept(accept::Arguments),
+    /// Says what a containment by learned evidence was: nothing, or deserved.
+    Rule(rule::Arguments),
     /// Compares the manifest with what was learned: declared and never used, used and not declared.
     Diff(suggest::diff::Arguments),
     /// Writes rules that let pass what was learned, for a container runtime or a cluster to enforce.
@@ -100,6 +103,7 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
         Command::Score(arguments) => score::run(arguments),
         Command::Calibrate(arguments) => calibrate::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
+        Command::Rule(arguments) => rule::run(arguments),
         Command::Diff(arguments) => suggest::diff::run(arguments),
         Command::Suggest(arguments) => suggest::run(arguments),
         Command::Export(arguments) => exchange::export(arguments),

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     all: bool,
     /// Also how much evidence the runs amount to, and whether it would have contained the plugin, at this budget: one false
     /// containment in so much time, such as '1 per 30 plugin-days'.
-    #[arg(long, value_name = "BUDGET", value_parser = evidence::budget)]
+    #[arg(long, value_name = "BUDGET", value_parser = crate::baseline::budget)]
     budget: Option<Budget>,
     #[command(flatten)]
     which: Which,

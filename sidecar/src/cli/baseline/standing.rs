@@ -4,12 +4,12 @@ use std::fmt;
 
 use picket_engine::{
     baseline::Baseline,
-    learned::{Budget, Certificate, Claim, Missing},
+    learned::{Budget, Certificate, Claim, Missing, Standing},
 };
 use serde_json::{Value, json};
 
 use super::{time, words};
-use crate::baseline::Calibration;
+use crate::baseline::{Calibration, KeptEvidence, KeptRuling};
 
 /// Budgets of which it is said what they claim, in plugin-days, besides that which the calibration has tried.
 const BUDGETS: [u64; 2] = [30, 300];
@@ -82,8 +82,37 @@ pub(super) fn lines(
             Certificate::BOUNDS,
         ));
         lines.extend(claims(certificate).map(|claim| format!("  claim  {claim}")));
-        lines.push("  note  nothing is contained by it yet: `picket baseline score --budget` says what would be".to_owned());
+        lines.push("  note  what a daemon does by it is said by its `baselines.budgets`; `picket baseline score --budget` says what recorded runs amount to".to_owned());
     }
+    lines
+}
+
+/// What live runs amount to may act or not, and who said so.
+pub(super) fn ruled(kept: Option<&KeptEvidence>, rulings: &[KeptRuling]) -> Vec<String> {
+    let Some(kept) = kept else { return Vec::new() };
+    let standing = match kept.standing {
+        Standing::Active => "active: live runs are evidence",
+        Standing::Suspended => {
+            "SUSPENDED since it contained: say what that was with `picket baseline rule`"
+        }
+        Standing::Disabled => "disabled: it only alerts until another certificate is made",
+    };
+    let mut lines = vec!["\nevidence".to_owned(), format!("  {standing}")];
+    lines.extend(rulings.iter().map(|one| {
+        let heard = if one.number <= kept.ruled { "" } else { "; heard when its next run begins" };
+        format!("  {}  ruled {} by {}: {}{heard}", time(one.at), one.ruling, one.by, one.reason)
+    }));
+    lines
+}
+
+/// The same as objects.
+pub(super) fn ruled_objects(kept: Option<&KeptEvidence>, rulings: &[KeptRuling]) -> Vec<Value> {
+    let Some(kept) = kept else { return Vec::new() };
+    let mut lines = vec![json!({ "event": "evidence", "standing": kept.standing.as_str() })];
+    lines.extend(rulings.iter().map(|one| {
+        json!({ "event": "ruling", "at": time(one.at), "ruling": one.ruling.as_str(), "by": one.by,
+            "reason": one.reason, "heard": one.number <= kept.ruled })
+    }));
     lines
 }
 

@@ -11,7 +11,7 @@ use super::{
     standing::{self, State},
     table, title, whose, with, words,
 };
-use crate::baseline::{Calibration, Entry};
+use crate::baseline::{Calibration, Entry, KeptEvidence, KeptRuling};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -33,7 +33,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<exit::Exit, Refusal> {
     let calibration = store.calibration(&entry.identity)?;
     let now = calibration.clone().unwrap_or_else(|| Calibration::new(&entry.baseline));
     let missing = now.missing(entry.identity.subject(), &entry.baseline);
-    let standing = Standing { cadence, checks, calibration, missing };
+    let kept = store.evidence(&entry.identity)?;
+    let rulings = store.rulings(&entry.identity, 0)?;
+    let standing = Standing { cadence, checks, calibration, missing, kept, rulings };
     let others: Vec<Entry> = store.list()?.into_iter().filter(|it| is_other(it, &entry)).collect();
     if arguments.which.is_human() {
         human(&entry, &standing, &others)?;
@@ -49,6 +51,8 @@ struct Standing {
     checks: Vec<Check>,
     calibration: Option<Calibration>,
     missing: Vec<Missing>,
+    kept: Option<KeptEvidence>,
+    rulings: Vec<KeptRuling>,
 }
 
 impl Standing {
@@ -89,13 +93,16 @@ fn human(entry: &Entry, standing: &Standing, others: &[Entry]) -> Result<(), Ref
             state.family.limit()
         ))?;
     }
-    print("\ncalibration: live events are not scored yet; recorded runs are")?;
+    print("\ncalibration: by runs that the daemon watches, and by recorded ones")?;
     if cadence == Cadence::Continuous {
-        print("  note  what runs all the time is calibrated live, which is not built yet")?;
+        print("  note  what runs all the time cannot be calibrated yet")?;
     } else {
         let lines =
             standing::lines(&entry.baseline, standing.calibration.as_ref(), &standing.missing);
         lines.iter().try_for_each(|line| print(line))?;
+    }
+    for line in standing::ruled(standing.kept.as_ref(), &standing.rulings) {
+        print(&line)?;
     }
     if !others.is_empty() {
         print("\nother builds or manifests of the plugin here, not learned from")?;
@@ -182,6 +189,7 @@ fn objects(entry: &Entry, standing: &Standing) -> Result<(), Refusal> {
     let calibration = standing.calibration.as_ref();
     standing::objects(&entry.baseline, calibration, &standing.missing)
         .iter()
+        .chain(&standing::ruled_objects(standing.kept.as_ref(), &standing.rulings))
         .try_for_each(|line| print(&line.to_string()))
 }
 

@@ -45,6 +45,21 @@ fn what_is_learned_has_the_documented_defaults_and_is_shown_as_the_same_again() 
 }
 
 #[test]
+fn what_has_no_budget_does_not_act() {
+    let entry = format!("  learn: [{{ plugin: p, {ARTIFACT} }}]");
+    let with = |budgets: &str| files(&format!("{budgets}{entry}"));
+    assert!(with("").load().unwrap().baselines.unwrap().budgets.rungs().is_empty());
+    let files =
+        with("  budgets: { alert: '1 per 7 plugin-days', contain: '1 per 30 plugin-days' }\n");
+    let config = files.load().unwrap();
+    let budgets = config.baselines.as_ref().unwrap().budgets;
+    assert_eq!(budgets.alert.unwrap().time().whole_days(), 7);
+    assert_eq!(budgets.contain.unwrap().time().whole_days(), 30);
+    let again = Files::new(&[("picket.yaml", &config.effective().to_string())]);
+    assert_eq!(again.load().unwrap().baselines, config.baselines);
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_with_the_place_and_the_way_out() {
     let check = |files: Files, complaint: &str| {
         let found = files.complaint();
@@ -66,4 +81,11 @@ fn what_cannot_be_meant_is_refused_with_the_place_and_the_way_out() {
     let with = |more: &str| files(&format!("  {more}\n  learn: [{{ {entry} }}]"));
     check(with("store: b.db"), "`b.db` is no absolute path of a file");
     check(with("deployment: 'a b'"), "is no name of a deployment");
+    check(with("budgets: { contain: '30 days' }"), "such as '1 per 30 plugin-days'");
+    check(with("budgets: { contain: '1 per 0 plugin-days' }"), "write at least 1");
+    check(
+        with("budgets: { alert: '1 per 1000000000000 plugin-days' }"),
+        "is beyond 1000000: leave the step out",
+    );
+    check(with("budgets: { kill: '1 per 30 plugin-days' }"), "kill");
 }

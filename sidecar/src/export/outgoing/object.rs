@@ -49,6 +49,8 @@ impl Object {
             Deed::Tampered(what) => Self::plain("telemetry", what.as_str()),
             Deed::Unattended => Self::plain("telemetry", "unattended"),
             Deed::LauncherLost => Self::plain("telemetry", "launcher_lost"),
+            // Its deeds are templates of what the watched code did; which lane is all that may be said.
+            Deed::Anomaly(anomaly) => Self::plain("behaviour", anomaly.lane.as_str()),
         }
     }
 

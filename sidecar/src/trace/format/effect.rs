@@ -7,6 +7,7 @@ use picket_engine::{
 use serde::Serialize;
 
 use super::{
+    anomaly::Anomaly,
     fact::Fact,
     policy::{EndpointRule, ExecRule, FileRule},
     words::{Formed, form},
@@ -115,6 +116,7 @@ enum Done {
     Tampered(Formed<Tampering>),
     Unattended,
     LauncherLost,
+    Anomaly(Box<Anomaly>),
 }
 
 #[derive(Serialize)]
@@ -197,6 +199,7 @@ impl From<&Deed> for Done {
             Deed::Tampered(what) => Self::Tampered(Formed(*what)),
             Deed::Unattended => Self::Unattended,
             Deed::LauncherLost => Self::LauncherLost,
+            Deed::Anomaly(anomaly) => Self::Anomaly(Box::new(anomaly.into())),
         }
     }
 }

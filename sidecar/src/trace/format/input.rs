@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     End, Line,
+    anomaly::Anomaly,
     fact::Fact,
     policy::Policy,
     words::{Formed, form},
@@ -68,6 +69,13 @@ pub(crate) enum Record {
         at: KernelTime,
         #[serde(with = "form")]
         tampering: Tampering,
+    },
+    Anomaly {
+        #[serde(with = "form")]
+        sandbox: SandboxId,
+        #[serde(with = "form")]
+        at: KernelTime,
+        anomaly: Box<Anomaly>,
     },
     Supervisor {
         #[serde(with = "form")]
@@ -156,6 +164,9 @@ impl From<&Input> for Record {
             Input::Tampered { sandbox, tampering, at } => {
                 Self::Tampered { sandbox: sandbox.map(Formed), at: *at, tampering: *tampering }
             }
+            Input::Anomaly { sandbox, anomaly, at } => {
+                Self::Anomaly { sandbox: *sandbox, at: *at, anomaly: Box::new(anomaly.into()) }
+            }
             Input::Supervisor { sandbox, notice, at } => {
                 let notice = match notice {
                     engine::Notice::Started => Notice::Started,
@@ -199,6 +210,9 @@ impl From<Record> for Line {
             }
             Record::Tampered { sandbox, at, tampering } => {
                 Input::Tampered { sandbox: sandbox.map(|sandbox| sandbox.0), tampering, at }
+            }
+            Record::Anomaly { sandbox, at, anomaly } => {
+                Input::Anomaly { sandbox, anomaly: (*anomaly).into(), at }
             }
             Record::Supervisor { sandbox, at, notice } => {
                 let notice = match notice {

@@ -3,6 +3,7 @@
 //! Every field is required and none is ignored, so a reader either understands a line as it was meant or refuses it.
 //! A change to what is here is a new [`VERSION`].
 
+mod anomaly;
 pub(crate) mod bytes;
 mod effect;
 pub(super) mod fact;
@@ -20,7 +21,10 @@ pub use effect::rendering;
 pub(super) use input::Record;
 
 /// The format of this Picket.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
+
+/// The oldest that is read: nothing that it says has changed since, and what was added it does not say.
+pub(super) const OLDEST: u32 = 4;
 
 /// How every trace begins, in any format.
 pub(super) const MAGIC: &[u8] = b"{\"picket_trace\":";

@@ -8,6 +8,8 @@ use picket_engine::{
     IncidentId, KernelTime, MemoryUse, Mode, Narrowing, NetworkOperation, OnExpiry, Outcome,
     Pattern, Protocol, Reach, Reason, Resource, SandboxId, SocketClass, Step, SyscallAbi,
     Tampering, Trigger, Unresolved, Whose,
+    baseline::Family,
+    learned::{Lane, Severity},
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -105,7 +107,9 @@ words! {
     Capability => "a capability",
     Closure => "an end of an incident",
     Departure => "a way out of a sandbox",
+    Family => "a family of deeds",
     FileOperation => "an operation on a file",
+    Lane => "a lane",
     MemoryUse => "a use of memory",
     Mode => "a mode",
     Narrowing => "a cause of narrowing",
@@ -116,6 +120,7 @@ words! {
     Reach => "a way to reach for a process",
     Reason => "a reason",
     Resource => "a resource",
+    Severity => "a severity",
     SocketClass => "a kind of socket",
     Step => "a step",
     SyscallAbi => "a table of system calls",

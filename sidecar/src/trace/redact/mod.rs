@@ -22,6 +22,9 @@ use picket_engine::{ArgPattern, Fact, FileId, Input, ObservedArgv, ObservedPath,
 use self::{addresses::Addresses, words::Words};
 use super::{Reader, Replay, TraceError, Writer, format::decision};
 
+/// In place of every template of learned evidence.
+const REPLACED: &str = "…";
+
 /// Why there is no redacted trace.
 #[derive(Debug, thiserror::Error)]
 pub enum RedactError {
@@ -167,6 +170,10 @@ impl Redactor {
         match &mut input {
             Input::Register { policy, .. } | Input::Policy { policy, .. } => self.policy(policy),
             Input::Event { fact, .. } => self.fact(fact),
+            // A template is no path and no address, so that no rule says how one would have to look.
+            Input::Anomaly { anomaly, .. } => {
+                anomaly.items.iter_mut().for_each(|item| item.template = REPLACED.to_owned());
+            }
             Input::Loss { .. }
             | Input::Resources { .. }
             | Input::Tampered { .. }

@@ -3,7 +3,12 @@
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
-use picket_engine::*;
+use picket_engine::{
+    baseline::{Anomaly, Family, Item},
+    learned::{Budget, Lane, PluginTime, Severity},
+    sequence::Bits,
+    *,
+};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 fn time() -> impl Strategy<Value = KernelTime> {
@@ -200,6 +205,28 @@ fn arrival() -> impl Strategy<Value = Arrival> {
     ]
 }
 
+fn anomaly() -> impl Strategy<Value = Anomaly> {
+    let item = (any::<u32>(), word(Family::ALL), any::<String>(), any::<u64>()).prop_map(
+        |(bits, family, template, runs)| Item::new(Bits::from_raw(bits), family, template, runs),
+    );
+    let times = (any::<u64>(), 1..=Budget::MOST_DAYS, any::<u64>());
+    let baseline = (any::<u64>(), any::<[u8; 32]>());
+    (word(Severity::ALL), word(Lane::ALL), times, baseline, vec(item, 0..3)).prop_map(
+        |(severity, lane, (evidence, budget, calibrated), (certificate, baseline), items)| {
+            Anomaly {
+                severity,
+                lane,
+                evidence: PluginTime::from_millis(evidence),
+                budget: Budget::one_per_days(budget).unwrap(),
+                calibrated: PluginTime::from_millis(calibrated),
+                certificate,
+                baseline,
+                items,
+            }
+        },
+    )
+}
+
 pub(super) fn input() -> impl Strategy<Value = Input> {
     let order = (time(), any::<u32>(), any::<u32>()).prop_map(|(time, cpu, sequence)| Order {
         time,
@@ -232,6 +259,8 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
             }),
         1 => (option::of(sandbox()), word(Tampering::ALL), time())
             .prop_map(|(sandbox, tampering, at)| Input::Tampered { sandbox, tampering, at }),
+        1 => (sandbox(), anomaly(), time())
+            .prop_map(|(sandbox, anomaly, at)| Input::Anomaly { sandbox, anomaly, at }),
         1 => (sandbox(), notice, time())
             .prop_map(|(sandbox, notice, at)| Input::Supervisor { sandbox, notice, at }),
         1 => (sandbox(), 0..3_u32, word(Step::ALL), word(Outcome::ALL), time()).prop_map(

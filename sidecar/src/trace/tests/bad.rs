@@ -56,8 +56,8 @@ fn a_file_that_is_not_there_cannot_be_read() {
 
 #[test]
 fn a_trace_of_a_later_picket_says_which_one_reads_it() {
-    let header = "{\"picket_trace\":5,\"picket\":\"0.9.0\",\"colour\":\"new\"}\n";
-    assert_snapshot!(complaint(header), @"x.trace: has trace format 5, this Picket reads format 4: use Picket 0.9.0 or later, which wrote it");
+    let header = "{\"picket_trace\":6,\"picket\":\"0.9.0\",\"colour\":\"new\"}\n";
+    assert_snapshot!(complaint(header), @"x.trace: has trace format 6, this Picket reads format 5: use Picket 0.9.0 or later, which wrote it");
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn cut_anywhere_it_says_how_many_inputs_are_whole() {
 fn damage_has_its_line_and_column() {
     let text = some_trace();
     assert_snapshot!(complaint(text.replace("\"lost\":2", "\"lost\":-2")), @"x.trace:3:41: invalid value: integer `-2`, expected u64; the file was damaged or changed after it was written");
-    assert_snapshot!(complaint(text.replace("{\"loss\"", "{\"loth\"")), @"x.trace:3:7: unknown variant `loth`, expected one of `register`, `policy`, `event`, `loss`, `resources`, `tampered`, `supervisor`, `receipt`, `tick`, `unregister`, `end`; the file was damaged or changed after it was written");
+    assert_snapshot!(complaint(text.replace("{\"loss\"", "{\"loth\"")), @"x.trace:3:7: unknown variant `loth`, expected one of `register`, `policy`, `event`, `loss`, `resources`, `tampered`, `anomaly`, `supervisor`, `receipt`, `tick`, `unregister`, `end`; the file was damaged or changed after it was written");
     assert_snapshot!(complaint(text.replace("\"lost\":2", "\"lost\":2,\"more\":1")), @"x.trace:3:47: unknown field `more`, expected one of `sandbox`, `at`, `lost`; the file was damaged or changed after it was written");
     assert_snapshot!(complaint(text.replacen("\"tier\"", "\"teir\"", 1)), @"x.trace:1:165: unknown field `teir`, expected one of `picket_trace`, `warning`, `picket`, `tier`, `kernel`, `architecture`, `plugins`, `redacted`, `clock`; the file was damaged or changed after it was written");
-    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":4", "{\"picket_trace\":x", 1)), @"x.trace:1:1: the header is damaged; the file was damaged or changed after it was written");
-    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":4", "{\"picket_trace\":0", 1)), @"x.trace:1:1: there is no such format of a trace; the file was damaged or changed after it was written");
+    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":5", "{\"picket_trace\":x", 1)), @"x.trace:1:1: the header is damaged; the file was damaged or changed after it was written");
+    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":5", "{\"picket_trace\":0", 1)), @"x.trace:1:1: there is no such format of a trace; the file was damaged or changed after it was written");
 }
 
 #[test]
@@ -164,4 +164,16 @@ fn a_full_disk_leaves_a_trace_that_breaks_off() {
     assert!(
         matches!(read(&disk), Err(TraceError::Truncated { whole, .. }) if whole == n_written as u64)
     );
+}
+
+#[test]
+fn a_trace_of_the_former_format_is_read() {
+    use sha2::{Digest as _, Sha256};
+
+    let text = some_trace();
+    let former = text.replacen("{\"picket_trace\":5", "{\"picket_trace\":4", 1);
+    let end = former.trim_end().rfind('\n').unwrap() + 1;
+    let digest = |text: &str| crate::trace::to_hex(&Sha256::digest(&text.as_bytes()[..end]));
+    let former = former.replace(&digest(&text), &digest(&former));
+    assert_eq!(read(former.as_bytes()).unwrap(), read(text.as_bytes()).unwrap());
 }

@@ -35,6 +35,9 @@ impl Loop {
                     self.handle(Input::Policy { sandbox, policy: *policy, at });
                 }
                 Late::Remind { sandbox } => self.remind(sandbox, at),
+                Late::Accuse { sandbox, anomaly, at } => {
+                    self.handle(Input::Anomaly { sandbox, anomaly: *anomaly, at });
+                }
                 Late::Notice { sandbox, notice } => {
                     // What the plugin did before it ended is judged before its end.
                     if matches!(notice, Notice::Exited { .. }) {

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 use super::block::{Block, Lane, Surprise};
 use super::track::Track;
-use super::{Certificate, Rung, Severity};
+use super::{Budget, Certificate, PluginTime, Rung, Severity};
 use crate::Mode;
 use wealth::{Growth, Wealth};
 
@@ -50,6 +50,10 @@ pub struct Act {
     pub severity: Severity,
     /// The lane that holds most of the evidence.
     pub lane: Lane,
+    /// How much there is, in plugin-time.
+    pub evidence: PluginTime,
+    /// The budget that it has reached.
+    pub budget: Budget,
     rungs: u8,
 }
 
@@ -102,6 +106,11 @@ impl Detector {
     pub fn memory(&self) -> usize {
         let own = size_of::<Self>() - size_of::<Certificate>();
         own + size_of_val(self.ladder.as_slice()) + self.certificate.memory()
+    }
+
+    /// Whether what it asks for is done from now on: the mode of the plugin's rule may change while it runs.
+    pub const fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
     }
 
     /// Whether it may act.
@@ -166,15 +175,28 @@ impl Detector {
             if step.reached || (severity == Severity::Contain && !may_contain) {
                 continue;
             }
+            // Evidence grows with time alone, too, which the bound allows for. Whoever does nothing unusual is not
+            // accused for it: acting later than one may only makes false acts rarer.
+            if !self.track.exceeds_any(severity.heard()) {
+                continue;
+            }
             let grown = step.wealth.grown(weight, &growth);
             if !grown.reaches(step.rung.budget, severity) {
                 continue;
             }
             step.reached = true;
             let others = act.map_or(0, |act| act.rungs);
-            let severest = act.map_or(severity, |act| act.severity.max(severity));
-            let lane = grown.leading();
-            act = Some(Act { severity: severest, lane, rungs: others | 1 << place });
+            let rungs = others | 1 << place;
+            act = Some(match act {
+                Some(severer) if severity <= severer.severity => Act { rungs, ..severer },
+                _ => Act {
+                    severity,
+                    lane: grown.leading(severity),
+                    evidence: PluginTime::from_millis(grown.mean_millis(severity)),
+                    budget: step.rung.budget,
+                    rungs,
+                },
+            });
         }
         if self.mode == Mode::Enforce && act.is_some_and(|act| act.severity == Severity::Contain) {
             self.suspend();

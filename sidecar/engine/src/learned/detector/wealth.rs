@@ -106,11 +106,11 @@ impl Wealth {
         saturated((self.sum(heard) / heard as u128) >> FRACTION)
     }
 
-    /// The lane whose own experts have most.
-    pub(super) fn leading(&self) -> Lane {
+    /// The lane whose own experts have most, of those that have a say.
+    pub(super) fn leading(&self, severity: Severity) -> Lane {
         let (groups, _) = self.0.as_chunks::<{ SHARES.len() }>();
         let own = groups.iter().enumerate().filter(|(group, _)| *group != AVERAGE);
-        let lanes = own.zip(Lane::ALL).map(|((_, group), lane)| {
+        let lanes = own.zip(severity.heard()).map(|((_, group), lane)| {
             (group.iter().fold(0_u128, |sum, wealth| sum + u128::from(*wealth)), *lane)
         });
         lanes.max_by_key(|(sum, _)| *sum).map_or(Lane::Loss, |(_, lane)| lane)
