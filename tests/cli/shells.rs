@@ -28,7 +28,7 @@ fn offered(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn bash_completes_subcommands_options_and_values() {
-    assert_eq!(offered(&["picket", "ex"]), ["exec"]);
+    assert_eq!(offered(&["picket", "exe"]), ["exec"]);
     assert_eq!(offered(&["picket", "manifest", "exp"]), ["explain"]);
     assert_eq!(offered(&["picket", "doctor", "--no"]), ["--no-load"]);
     assert_eq!(offered(&["picket", "doctor", "--output", "j"]), ["json"]);

@@ -17,6 +17,7 @@ mod contain;
 mod counting;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod frozen;

@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod exec;
 mod exit;
+mod explain;
 mod follow;
 mod man;
 mod manifest;
@@ -65,6 +66,8 @@ enum Command {
     Alerts(alerts::Arguments),
     /// Decides again what was recorded with `exec --record`, and compares.
     Replay(replay::Arguments),
+    /// Says of each finding and each containment of a recorded run why it came to it, and what would allow it.
+    Explain(explain::Arguments),
     /// Says what another manifest would have found and done in a recorded run.
     Simulate(simulate::Arguments),
     /// Learns what plugins do from recorded runs, and shows, accepts, exports and joins what was learned.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(arguments).into(),
         Command::Alerts(arguments) => alerts::run(&arguments).into(),
         Command::Replay(arguments) => replay::run(&arguments).into(),
+        Command::Explain(arguments) => explain::run(&arguments).into(),
         Command::Simulate(arguments) => simulate::run(&arguments).into(),
         Command::Baseline(arguments) => baseline::run(&arguments).into(),
         Command::Doctor(arguments) => doctor::run(&arguments).into(),

@@ -77,21 +77,7 @@ fn replay(arguments: &Arguments) -> Result<Sameness, Failure> {
         }
     }
     let sameness = replay.compare(reader.end());
-    let (compared, word) = match sameness {
-        Sameness::Same => ("the same decisions as when it was recorded".to_owned(), "same"),
-        Sameness::Different => {
-            ("OTHER decisions than when it was recorded".to_owned(), "different")
-        }
-        Sameness::Missed(n) => (
-            format!(
-                "not exact, and not compared: while it was recorded {n} inputs or effects were missed"
-            ),
-            "missed",
-        ),
-        Sameness::Incomplete => {
-            ("it breaks off, so there is nothing to compare".to_owned(), "incomplete")
-        }
-    };
+    let (compared, word) = compared(sameness);
     let text = format!(
         "{} replayed: {}, {}; {compared}",
         words::count(inputs, "input"),
@@ -108,6 +94,25 @@ fn replay(arguments: &Arguments) -> Result<Sameness, Failure> {
     }
     teller.out.flush()?;
     Ok(sameness)
+}
+
+/// How what was decided compares with the recording, in a sentence and in a word.
+pub(super) fn compared(sameness: Sameness) -> (String, &'static str) {
+    match sameness {
+        Sameness::Same => ("the same decisions as when it was recorded".to_owned(), "same"),
+        Sameness::Different => {
+            ("OTHER decisions than when it was recorded".to_owned(), "different")
+        }
+        Sameness::Missed(n) => (
+            format!(
+                "not exact, and not compared: while it was recorded {n} inputs or effects were missed"
+            ),
+            "missed",
+        ),
+        Sameness::Incomplete => {
+            ("it breaks off, so there is nothing to compare".to_owned(), "incomplete")
+        }
+    }
 }
 
 fn redact(arguments: &Arguments, to: &Path) -> exit::Exit {

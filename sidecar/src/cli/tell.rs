@@ -15,7 +15,7 @@ use crate::trace::Header;
 /// Writes sentences or JSON lines.
 pub(super) struct Teller {
     pub(super) out: BufWriter<Stdout>,
-    output: Output,
+    pub(super) output: Output,
     /// The plugin's name, when the trace is of one.
     plugin: Option<String>,
     /// When each sandbox was registered: sentences count from there.
@@ -38,19 +38,7 @@ impl Teller {
         if let Input::Register { sandbox, at, .. } = input {
             self.since.entry(*sandbox).or_insert(*at);
         }
-        self.now = match input {
-            Input::Event { order, .. } => order.time,
-            Input::Register { at, .. }
-            | Input::Policy { at, .. }
-            | Input::Loss { at, .. }
-            | Input::Resources { at, .. }
-            | Input::Tampered { at, .. }
-            | Input::Anomaly { at, .. }
-            | Input::Supervisor { at, .. }
-            | Input::Receipt { at, .. }
-            | Input::Tick { at }
-            | Input::Unregister { at, .. } => *at,
-        };
+        self.now = time_of(input);
     }
 
     /// Tells a finding or a containment step, and nothing of the rest.
@@ -125,22 +113,47 @@ impl Teller {
                 writeln!(self.out, "{who} {verb} {done}{why}{again}")
             }
             Output::Json => {
-                let value = json!({ "event": event, "sandbox": contain.sandbox.to_string(),
-                    "plugin": self.plugin, "incident": contain.incident.to_string(),
-                    "step": contain.step.as_str(), "trigger": contain.trigger.as_str(),
-                    "attempt": contain.attempt });
+                let value = self.step_value(event, contain);
                 writeln!(self.out, "{value}")
             }
         }
     }
 
+    /// A containment step as `picket exec` reports it, without latencies.
+    pub(super) fn step_value(&self, event: &str, contain: &Contain) -> Value {
+        json!({ "event": event, "sandbox": contain.sandbox.to_string(), "plugin": self.plugin,
+            "incident": contain.incident.to_string(), "step": contain.step.as_str(),
+            "trigger": contain.trigger.as_str(), "attempt": contain.attempt })
+    }
+
+    /// How long after the sandbox was registered.
+    pub(super) fn since(&self, sandbox: SandboxId, at: KernelTime) -> Duration {
+        self.since.get(&sandbox).map_or(Duration::ZERO, |since| at.duration_since(*since))
+    }
+
     /// Whom it concerns, and when after the beginning.
-    fn who(&self, sandbox: SandboxId, at: KernelTime) -> String {
-        let since =
-            self.since.get(&sandbox).map_or(Duration::ZERO, |since| at.duration_since(*since));
+    pub(super) fn who(&self, sandbox: SandboxId, at: KernelTime) -> String {
+        let since = self.since(sandbox, at);
         let name = self.plugin.clone().unwrap_or_else(|| sandbox.to_string());
         let millis = since.as_millis();
         format!("{:<12} +{}.{:03} s ", format!("[{name}]"), millis / 1000, millis % 1000)
+    }
+}
+
+/// When an input happened, or was noticed.
+pub(super) fn time_of(input: &Input) -> KernelTime {
+    match input {
+        Input::Event { order, .. } => order.time,
+        Input::Register { at, .. }
+        | Input::Policy { at, .. }
+        | Input::Loss { at, .. }
+        | Input::Resources { at, .. }
+        | Input::Tampered { at, .. }
+        | Input::Anomaly { at, .. }
+        | Input::Supervisor { at, .. }
+        | Input::Receipt { at, .. }
+        | Input::Tick { at }
+        | Input::Unregister { at, .. } => *at,
     }
 }
 

@@ -38,6 +38,7 @@ mod schema;
 mod start;
 mod suggest;
 pub mod syscalls;
+mod way_out;
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -56,6 +57,7 @@ pub use names::{KEPT, Names};
 pub use resolve::{Occasion, ResolveContext, Resolved};
 use schema::{Document, MANIFEST};
 pub use suggest::{Identity, Proof, ProofError, Suggestion, suggest};
+pub use way_out::{WayOut, way_out};
 
 use crate::{
     document::{self, Digest, DocumentError, Source},

@@ -91,6 +91,10 @@ fn lint(tally: &mut Tally) -> Outcome {
     let format = tally.one(check("cargo fmt", &["fmt", "--all", "--check"]));
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny=warnings"];
     let clippy = tally.one(check("cargo clippy", &clippy));
+    // `--all-targets` leaves out what plain `cargo test` does not run.
+    let product =
+        ["clippy", "--quiet", "--package=picket-tests", "--test=*", "--", "--deny=warnings"];
+    let product = tally.one(check("cargo clippy of the product tests", &product));
     // For those who have the tool: what it reads changes only with Cargo.lock.
     let deny = if shell::capture(places::cargo().args(["deny", "--version"])).is_ok() {
         tally.one(check("cargo deny", &["deny", "check", "bans", "licenses", "sources"]))
@@ -98,7 +102,7 @@ fn lint(tally: &mut Tally) -> Outcome {
         println!("cargo-deny is not installed, so licences and sources are not checked");
         Ok(())
     };
-    format.and(clippy).and(deny)
+    format.and(clippy).and(product).and(deny)
 }
 
 fn check(name: &str, arguments: &[&str]) -> Outcome {

@@ -28,6 +28,7 @@ pub(super) use deeds::is_granted as is_common;
 use files::Files;
 pub(super) use files::is_too_wide;
 use network::Network;
+pub(super) use network::entry as endpoint;
 use programs::Programs;
 pub(super) use programs::is_writable_as;
 use seen::{Endpoint, Program, Seen};

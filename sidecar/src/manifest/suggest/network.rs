@@ -86,7 +86,8 @@ pub(super) fn network(seen: &Seen) -> Network {
     found
 }
 
-fn entry(key: &str, address: IpAddr, port: &str, protocol: &str) -> String {
+/// An endpoint as an entry of its list.
+pub(in super::super) fn entry(key: &str, address: IpAddr, port: &str, protocol: &str) -> String {
     let address = match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("\"{address}\""),
