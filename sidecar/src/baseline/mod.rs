@@ -21,7 +21,7 @@ pub mod suggest;
 mod testing;
 
 pub use calibration::{Calibration, Certified, Frozen, Taken};
-pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
+pub use exchange::{ExchangeError, Package, VERSION, is_export, read, read_from, write};
 pub use identity::{Deployment, Identity, IdentityError};
 pub use learn::{Lesson, lesson};
 pub use live::{Live, LiveStatus, Progress, Pupil, QUEUE};
