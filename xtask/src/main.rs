@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod ebpf;
 mod eval;
+mod fuzz;
 mod image;
 mod kubernetes;
 mod places;
@@ -52,6 +53,9 @@ Commands:
   eval --simulate [--blocks N --certificates N --seed S --jobs N]
                      bound and power of the evidence detector on simulated plugins, in release mode
   eval --data DIR    detection measured on published data sets in DIR (says which, where absent)
+  fuzz [TARGET...] [--seconds N]
+                     what strangers can hand to Picket, made up by libFuzzer: baseline, trace,
+                     manifest, config, engine (default: each for 60 s)
   tidy               the tidy suite alone
   help               this text
 
@@ -85,6 +89,7 @@ fn dispatch(arguments: &[String]) -> Outcome<ExitCode> {
         "image" => image::run(rest),
         "bench" => bench::run(rest),
         "eval" => eval::run(rest),
+        "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

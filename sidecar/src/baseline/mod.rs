@@ -23,7 +23,7 @@ mod testing;
 
 pub use budget::{Budgets, budget, written};
 pub use calibration::{Calibration, Certified, Frozen, Taken};
-pub use exchange::{ExchangeError, Package, VERSION, is_export, read, write};
+pub use exchange::{ExchangeError, Package, VERSION, is_export, read, read_from, write};
 pub use identity::{Deployment, Identity, IdentityError};
 pub use learn::{Lesson, lesson};
 pub use live::{Evidence, Live, LiveStatus, Progress, Pupil, QUEUE, Stage};

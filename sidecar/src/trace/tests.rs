@@ -1,5 +1,6 @@
 mod arbitrary;
 mod bad;
+mod damage;
 
 use std::{io::BufReader, path::Path, time::UNIX_EPOCH};
 

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use error::ExchangeError;
 pub use lines::VERSION;
-pub use reader::{is_export, read};
+pub use reader::{is_export, read, read_from};
 
 use super::{Entry, Identity};
 use lines::{Line, line_of};

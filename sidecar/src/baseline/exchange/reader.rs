@@ -47,7 +47,10 @@ pub fn is_export(path: &Path) -> io::Result<bool> {
 }
 
 /// Reads baselines from anywhere; `path` is what complaints call it.
-pub(super) fn read_from(path: &Path, source: impl BufRead) -> Result<Package, ExchangeError> {
+///
+/// # Errors
+/// [`ExchangeError`].
+pub fn read_from(path: &Path, source: impl BufRead) -> Result<Package, ExchangeError> {
     let mut lines = Lines { source, path: path.to_owned(), number: 0, text: Vec::new() };
     header(&mut lines)?;
     let mut digest = Sha256::new();

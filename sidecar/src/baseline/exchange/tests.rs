@@ -1,11 +1,11 @@
 use std::io::BufReader;
 use std::path::Path;
 
-use picket_engine::baseline::{Run, RunId};
+use picket_engine::baseline::{Acceptance, Family, Run, RunId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::baseline::testing::{any_package, identity};
+use crate::baseline::testing::{any_package, identity, run_at};
 
 fn text(package: &Package) -> Vec<u8> {
     let mut text = Vec::new();
@@ -22,7 +22,7 @@ fn small() -> String {
     let mut package = Package::new();
     let mut entry = Entry::new(identity("weather"));
     let mut run = Run::new(7, picket_engine::learned::PluginTime::from_millis(9), true, 1);
-    run.count(picket_engine::baseline::Family::Exec, "/bin/a", 2);
+    run.count(Family::Exec, "/bin/a", 2);
     entry.baseline.learn(RunId([1; 16]), &run);
     package.add(entry);
     String::from_utf8(text(&package)).unwrap()
@@ -93,6 +93,59 @@ proptest! {
         text.truncate(text.iter().position(|byte| *byte == b'\n').unwrap() + 1);
         text.extend(bytes);
         prop_assert!(read(&text).is_err());
+    }
+}
+
+/// Two runs of one plugin and what a person accepted, one of another.
+fn several() -> Package {
+    let mut package = Package::new();
+    for plugin in ["weather", "mail"] {
+        let mut entry = Entry::new(identity(plugin));
+        entry.baseline.learn(RunId([1; 16]), &run_at(7));
+        entry.baseline.learn(RunId([2; 16]), &run_at(8));
+        let (by, reason) = ("ada".to_owned(), "looked \u{e4}t it".to_owned());
+        let (family, template) = (Family::Exec, "/bin/a".to_owned());
+        entry.baseline.accept(Acceptance { at: 9, family, template, by, reason });
+        package.add(entry);
+    }
+    package
+}
+
+#[test]
+fn every_flipped_bit_is_refused_with_its_place_or_changes_nothing() {
+    let package = several();
+    let whole = text(&package);
+    let header = whole.iter().position(|byte| *byte == b'\n').unwrap();
+    let lines = whole.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let mut text = whole.clone();
+    for place in 0..whole.len() {
+        for bit in 0..8 {
+            text[place] ^= 1 << bit;
+            match read(&text) {
+                Ok(read) => assert_eq!(read, package, "bit {bit} of byte {place}"),
+                Err(ExchangeError::Corrupt { line, column, .. }) => {
+                    assert!((1..=lines + 1).contains(&line) && 1 <= column, "{line}:{column}");
+                }
+                Err(ExchangeError::Foreign { .. } | ExchangeError::Newer { .. }) => {
+                    assert!(place <= header, "bit {bit} of byte {place}");
+                }
+                // Without its end the last line is none.
+                Err(ExchangeError::Truncated { .. }) => assert_eq!(place, whole.len() - 1),
+                Err(error @ ExchangeError::Unreadable { .. }) => panic!("{error}"),
+            }
+            text[place] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let whole = text(&several());
+    for length in 0..whole.len() {
+        let error = read(&whole[..length]).unwrap_err();
+        let expected =
+            matches!(error, ExchangeError::Foreign { .. } | ExchangeError::Truncated { .. });
+        assert!(expected, "{length}: {error}");
     }
 }
 
