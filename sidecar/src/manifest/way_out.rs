@@ -129,9 +129,11 @@ pub fn way_out(finding: &Finding) -> WayOut {
             _ => WayOut::none(NO_RULE),
         },
         Fact::Peer { whose, name, .. } => peer(*whose, name),
-        Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} | Fact::Reach { .. } => {
-            WayOut::none(NO_RULE)
-        }
+        Fact::Exit { .. }
+        | Fact::Left { .. }
+        | Fact::Entered {}
+        | Fact::Reach { .. }
+        | Fact::Calls { .. } => WayOut::none(NO_RULE),
     }
 }
 

@@ -25,7 +25,6 @@ use std::path::Path;
 use picket_engine::Input;
 
 pub use error::TraceError;
-use format::OLDEST;
 pub(crate) use format::bytes::{from_hex, to_hex};
 pub use format::{Clock, End, Header, VERSION, rendering};
 pub use reader::Reader;

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    End, Header, OLDEST, TraceError, VERSION,
-    format::{Line, MAGIC, Record, Version, bytes::to_hex},
+    End, Header, TraceError, VERSION,
+    format::{Line, MAGIC, OLDEST, Record, Version, bytes::to_hex},
 };
 
 /// The longest line: a policy made from the largest manifest takes less.

@@ -23,7 +23,7 @@ pub(super) use input::Record;
 /// The format of this Picket.
 pub const VERSION: u32 = 5;
 
-/// The oldest that is read: nothing that it says has changed since, and what was added it does not say.
+/// The oldest format that it reads: what came since only adds.
 pub(super) const OLDEST: u32 = 4;
 
 /// How every trace begins, in any format.

@@ -223,7 +223,8 @@ impl Redactor {
             | Fact::Exit { .. }
             | Fact::Entered {}
             | Fact::Reach { .. }
-            | Fact::Peer { .. } => {}
+            | Fact::Peer { .. }
+            | Fact::Calls { .. } => {}
         }
     }
 

@@ -55,6 +55,14 @@ fn a_file_that_is_not_there_cannot_be_read() {
 }
 
 #[test]
+fn a_trace_of_the_format_before_is_read() {
+    let header = some_trace().lines().next().unwrap().replace(":5,", ":4,") + "\n";
+    let trace = Reader::new(Path::new("x.trace"), header.as_bytes()).unwrap().incomplete(true);
+    assert_eq!(trace.map(Result::unwrap).count(), 0);
+    assert_snapshot!(complaint(header.replace(":4,", ":3,")), @"x.trace:1:1: there is no such format of a trace; the file was damaged or changed after it was written");
+}
+
+#[test]
 fn a_trace_of_a_later_picket_says_which_one_reads_it() {
     let header = "{\"picket_trace\":6,\"picket\":\"0.9.0\",\"colour\":\"new\"}\n";
     assert_snapshot!(complaint(header), @"x.trace: has trace format 6, this Picket reads format 5: use Picket 0.9.0 or later, which wrote it");
