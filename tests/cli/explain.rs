@@ -81,6 +81,7 @@ fn one_finding_or_one_sandbox_can_be_asked_for() {
     let trace = record(&plugin);
     let all = explain(&trace, &[]);
     assert_eq!(text(&explain(&trace, &["--finding", "1"])), text(&all));
+    assert_eq!(text(&explain(&trace, &["--contained"])), text(&all));
     for (options, complaint) in [
         (["--finding", "2"], "there is no finding 2 in it; it has 1 finding"),
         (["--sandbox", "77.1"], "there is no sandbox 77.1 in it"),

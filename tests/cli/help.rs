@@ -22,7 +22,14 @@ fn every_subcommand_has_a_help_text_on_standard_output() {
         ),
         (
             &["explain", "--help"],
-            &["Usage: picket explain", "<FILE>", "--output", "--sandbox", "--finding"],
+            &[
+                "Usage: picket explain",
+                "<FILE>",
+                "--output",
+                "--sandbox",
+                "--finding",
+                "--contained",
+            ],
         ),
         (&["demo", "--help"], &["Usage: picket demo", "--output"]),
         (&["manifest", "--help"], &["Usage: picket manifest", "explain"]),

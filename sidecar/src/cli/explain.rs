@@ -35,8 +35,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SANDBOX", value_parser = sandbox)]
     sandbox: Option<SandboxId>,
     /// Only the finding of this number, and the steps that it was needed for. Numbers count over the whole trace.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "contained", value_parser = clap::value_parser!(u64).range(1..))]
     finding: Option<u64>,
+    /// Only containment steps, and the findings that they followed at once.
+    #[arg(long)]
+    contained: bool,
     /// Uses a trace that breaks off as far as it goes.
     #[arg(long)]
     incomplete: bool,
@@ -53,6 +56,7 @@ impl Arguments {
     fn wants(&self, account: &Account) -> bool {
         self.sandbox.is_none_or(|sandbox| sandbox == account.sandbox())
             && self.finding.is_none_or(|number| account.concerns(number))
+            && (!self.contained || account.is_of_containment())
     }
 
     /// What was asked for and is not in the trace.

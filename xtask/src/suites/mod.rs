@@ -89,6 +89,8 @@ fn run_one(name: &'static str, suite: Suite) -> Row {
 /// Each check counts as one test, and all of them speak before the suite fails.
 fn lint(tally: &mut Tally) -> Outcome {
     let format = tally.one(check("cargo fmt", &["fmt", "--all", "--check"]));
+    let fuzz = ["fmt", "--manifest-path=tests/fuzz/Cargo.toml", "--check"];
+    let fuzz = tally.one(check("cargo fmt of the fuzz targets", &fuzz));
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny=warnings"];
     let clippy = tally.one(check("cargo clippy", &clippy));
     // `--all-targets` leaves out what plain `cargo test` does not run.
@@ -102,7 +104,7 @@ fn lint(tally: &mut Tally) -> Outcome {
         println!("cargo-deny is not installed, so licences and sources are not checked");
         Ok(())
     };
-    format.and(clippy).and(product).and(deny)
+    format.and(fuzz).and(clippy).and(product).and(deny)
 }
 
 fn check(name: &str, arguments: &[&str]) -> Outcome {

@@ -90,6 +90,14 @@ impl Account {
         }
     }
 
+    /// Whether it is a step, or what one followed at once.
+    pub(super) fn is_of_containment(&self) -> bool {
+        match self {
+            Self::Finding(found) => matches!(found.followed, Followed::Steps(_)),
+            Self::Step(_) | Self::Receipt(_) => true,
+        }
+    }
+
     /// Whether it is the finding of this number or needed it.
     pub(super) fn concerns(&self, number: u64) -> bool {
         match self {

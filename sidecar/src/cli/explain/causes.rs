@@ -14,7 +14,7 @@ pub(super) const fn of_finding(reason: Reason) -> &'static str {
         }
         Reason::UnresolvedPath => "nobody can say which path it is, so no rule can allow it",
         Reason::NamelessObject => "it has no path at all, so no rule can allow it",
-        Reason::UndeclaredExec => "no rule names the program",
+        Reason::UndeclaredExec => "no rule names the program or library",
         Reason::UndeclaredInterpreter => "a rule names the script, with another interpreter",
         Reason::UndeclaredArguments => "a rule names the program, with other arguments",
         Reason::UnreadableArguments => {

@@ -131,6 +131,16 @@ fn the_first_departure_is_enough_and_later_ones_find_it_under_way() {
 }
 
 #[test]
+fn of_many_findings_those_that_a_step_followed_can_be_told_alone() {
+    let inputs = [registered(policy(Mode::Shadow)), read("/etc/passwd", 1), read("/etc/group", 2)];
+    let all = accounts(inputs);
+    assert_eq!(outline(&all), ["1: Steps([1])", "freeze 1 of [1]", "2: UnderWay"]);
+    assert!(text(&all).contains("nothing new: as much was due already, freeze"), "{}", text(&all));
+    let contained: Vec<bool> = all.iter().map(Account::is_of_containment).collect();
+    assert_eq!(contained, [true, true, false]);
+}
+
+#[test]
 fn a_graver_departure_is_what_a_kill_names() {
     let mut graver = policy(Mode::Enforce);
     graver.actions = graver.actions.with(Capability::Escape, Action::Kill);

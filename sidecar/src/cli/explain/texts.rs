@@ -182,7 +182,7 @@ fn followed(found: &Found) -> String {
         Followed::HeldBack => {
             format!("nothing: mode `{}` held back what would be due, {asked}", found.mode)
         }
-        Followed::UnderWay => format!("{asked}; as much was asked for already"),
+        Followed::UnderWay => format!("nothing new: as much was due already, {asked}"),
         Followed::Steps(steps) if found.mode == Mode::Enforce => {
             format!("{asked}: {}", numbered("step", steps))
         }
