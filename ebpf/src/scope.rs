@@ -54,6 +54,14 @@ impl Scope {
         self.settings.flags & SLOT_STARTING == 0
     }
 
+    /// The table that says how unexpected its calls are: 0 for none, also while its launcher still acts.
+    #[inline(always)]
+    pub fn table(&self) -> u32 {
+        // SAFETY: a word of a live map element. Volatile: its writer is another CPU, and it must not be read twice.
+        let word = unsafe { core::ptr::read_volatile(&raw const self.settings.table) };
+        if word == 0 || !self.remembers() { 0 } else { word }
+    }
+
     pub fn is(&self, task: TaskOf) -> bool {
         self.slot == task.slot && self.generation() == task.generation
     }

@@ -145,6 +145,10 @@ pub(crate) fn fact(fact: &Fact) -> String {
             let name = syscalls::name(*number).unwrap_or("a call");
             format!("was refused {name} on {}", path_text(path))
         }
+        Fact::Calls { calls, level_sum, novel, table } => {
+            let levels = format!("levels of surprise that add up to {level_sum}");
+            format!("made {calls} calls, {novel} of them novel, with {levels} (table {table})")
+        }
     }
 }
 

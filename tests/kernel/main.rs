@@ -69,6 +69,8 @@ mod scope;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod sequence;
+#[cfg(test)]
 mod shelves;
 #[cfg(test)]
 mod signals;

@@ -47,10 +47,17 @@ pub fn links(pid: u32) -> Vec<Link> {
 /// It holds none.
 #[must_use]
 pub fn map(pid: u32, name: &str) -> MapData {
-    let mut ids = described(pid).filter_map(|(_, text)| field(&text, "map_id:")?.parse().ok());
+    maps(pid, name).next().expect("a map with this name")
+}
+
+/// Every map of this name that a process holds: it may have several kernel sides.
+///
+/// # Panics
+/// The process is gone, or a map meanwhile.
+pub fn maps(pid: u32, name: &str) -> impl Iterator<Item = MapData> {
+    let ids = described(pid).filter_map(|(_, text)| field(&text, "map_id:")?.parse().ok());
     let is_it = |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some(name));
-    let id = ids.find(is_it).expect("a map with this name");
-    MapData::from_id(id).expect("root may open it")
+    ids.filter(is_it).map(|id| MapData::from_id(id).expect("root may open it"))
 }
 
 /// The process by which a Picket tests its kernel side.

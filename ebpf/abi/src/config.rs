@@ -43,6 +43,11 @@ pub struct Slot {
     pub rules: u32,
     /// Inode number of the sandbox's mount namespace; 0 while unknown.
     pub mount_namespace: u32,
+    /// Which table says how unexpected its calls are: [`crate::surprise::table_word`], 0 for none. One word, so that no
+    /// reader ever finds one table's place with another one's number.
+    pub table: u32,
+    /// Zero.
+    pub reserved: u32,
     /// Declared native system calls, bit `n % 64` of word `n / 64`.
     pub declared: [u64; SYSCALL_WORDS],
     /// Native system calls that are looked at every time, not only the first: those of the danger set that are not
@@ -51,7 +56,7 @@ pub struct Slot {
     /// Declared kinds of sockets, bit [`crate::socket_class`].
     pub sockets: u64,
 }
-const _: () = assert!(size_of::<Slot>() == 160);
+const _: () = assert!(size_of::<Slot>() == 168);
 
 /// A cgroup that belongs to a sandbox: its top cgroup or a descendant. Key of `MEMBERS` is the cgroup's v2 id.
 #[repr(C)]

@@ -35,6 +35,8 @@ pub mod hook {
     pub const REACH: u16 = 14;
     /// A Unix socket was connected or sent to.
     pub const PEER: u16 = 15;
+    /// A thread handed over what it called, in sums, or was to.
+    pub const SEQUENCE: u16 = 16;
 
     /// Names for metrics and messages, in index order.
     pub const NAMES: [&str; super::HOOKS as usize] = [
@@ -54,11 +56,12 @@ pub mod hook {
         "file_operation",
         "reach",
         "peer",
+        "sequence",
     ];
 }
 
 /// How many hooks are counted.
-pub const HOOKS: u32 = 16;
+pub const HOOKS: u32 = 17;
 
 /// What became of the firings of one hook in one sandbox on one CPU.
 #[repr(C)]
@@ -123,17 +126,20 @@ pub enum Lost {
     MembersFull = 4,
     /// A map element that always exists did not.
     Impossible = 5,
+    /// No memory for what a thread calls: its call is in no sum.
+    NoThreadState = 6,
 }
 
 impl Lost {
     /// Every reason, in index order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::EventsFull,
         Self::VerdictsFull,
         Self::ReadFailed,
         Self::TasksFull,
         Self::MembersFull,
         Self::Impossible,
+        Self::NoThreadState,
     ];
 
     /// Label for metrics and messages.
@@ -146,6 +152,7 @@ impl Lost {
             Self::TasksFull => "task_table_full",
             Self::MembersFull => "cgroup_table_full",
             Self::Impossible => "impossible",
+            Self::NoThreadState => "no_thread_state",
         }
     }
 }

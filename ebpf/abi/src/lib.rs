@@ -24,7 +24,7 @@ pub use count::{Counts, HOOKS, Lost, SlotCounts, hook};
 pub use deed::{DeedKey, Memory, Namespaces, Socket, memory_use, new_namespace, socket_class};
 pub use offsets::{ABSENT, Offsets};
 pub use record::{
-    ARGV_MAX, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
+    ARGV_MAX, Calls, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
     GIVEN_MAX, Header, Left, PATH_LONG, PATH_PAD, PATH_SHORT, PathTail, Peer, Reach, Syscall,
     UNIX_NAME, abi_of_call, departure, file_operation, flag, kind, operation, path_state, reach,
     whose,
@@ -33,4 +33,4 @@ pub use refusal::{NAME_MAX, Refusal};
 pub use traffic::Traffic;
 
 /// Version of every layout in this crate; the first field of each record.
-pub const ABI_VERSION: u16 = 4;
+pub const ABI_VERSION: u16 = 5;

@@ -26,6 +26,8 @@ pub mod kind {
     pub const MAPPED: u16 = 34;
     /// [`crate::Namespaces`]
     pub const NAMESPACES: u16 = 35;
+    /// [`super::Calls`]
+    pub const CALLS: u16 = 36;
     /// [`super::FileShort`] or [`super::FileLong`], with [`super::file_operation`] in it
     pub const FILE_OPERATION: u16 = 20;
     /// [`super::Reach`]
@@ -107,6 +109,27 @@ pub struct Syscall {
     pub arguments: [u64; 6],
 }
 const _: () = assert!(size_of::<Syscall>() == 104);
+
+/// What a thread called since it last handed over: about a second of it, or the rest when it ends.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct Calls {
+    /// Common part; the acting task is the thread.
+    pub header: Header,
+    /// Calls.
+    pub calls: u32,
+    /// Sum of their levels of surprise.
+    pub level_sum: u32,
+    /// Calls that were not learned even after the two before them.
+    pub novel: u32,
+    /// Number of the table that the levels are from, see [`crate::surprise::table_number`].
+    pub table: u32,
+}
+const _: () = assert!(size_of::<Calls>() == 64);
 
 /// How far the path of a file could be resolved.
 pub mod path_state {

@@ -64,6 +64,51 @@ pub struct SurpriseHead {
 }
 const _: () = assert!(size_of::<SurpriseHead>() == 528);
 
+/// Tables in the pool that all sandboxes share.
+pub const TABLES: u32 = 16;
+
+/// A table as the pool holds it: it has room for the largest.
+#[repr(C, align(16))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "user",
+    derive(zerocopy::IntoBytes, zerocopy::FromBytes, zerocopy::Immutable, zerocopy::KnownLayout)
+)]
+pub struct SurpriseTable {
+    /// What it needs beside its buckets.
+    pub head: SurpriseHead,
+    /// The buckets; those beyond [`SurpriseHead::bucket_mask`] are not looked at.
+    pub buckets: [SurpriseBucket; BUCKETS_MAX as usize],
+}
+const _: () = assert!(size_of::<SurpriseTable>() == 66_064);
+
+const PLACE_BITS: u32 = 5;
+const _: () = assert!(TABLES < 1 << PLACE_BITS);
+
+/// Tables are numbered below this, from 1 on.
+pub const TABLE_NUMBERS: u32 = 1 << (u32::BITS - PLACE_BITS);
+
+/// What a slot says of its table: where in the pool it lies, and its number. A place is used again, a number is not, so a
+/// thread knows by it that its sums are from another table.
+#[must_use]
+pub const fn table_word(place: u32, number: u32) -> u32 {
+    (number << PLACE_BITS) | (place + 1)
+}
+
+/// The place in the pool; beyond all of them if there is no table.
+#[must_use]
+#[inline(always)]
+pub const fn table_place(word: u32) -> u32 {
+    (word & ((1 << PLACE_BITS) - 1)).wrapping_sub(1)
+}
+
+/// The number of the table.
+#[must_use]
+#[inline(always)]
+pub const fn table_number(word: u32) -> u32 {
+    word >> PLACE_BITS
+}
+
 /// What a thread called since it was last asked.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

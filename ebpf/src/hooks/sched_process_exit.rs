@@ -2,7 +2,7 @@
 //!
 //! Hook: `sched_process_exit`, BTF tracepoint. Why here: runs in the dying task, still in its cgroup, with the exit code
 //! set and its thread already taken off the count of live threads. Since: Linux 5.5.
-//! Emits: `picket_abi::Exit`, for the last thread of a process.
+//! Emits: `picket_abi::Exit`, for the last thread of a process. What `sequence` still holds of the thread.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_abi::{Exit, Lost, hook, kind};
@@ -12,20 +12,23 @@ use crate::{
     kernel::{Object, offset},
     output::{self, Ring},
     scope::{self, Scope},
+    sequence,
 };
 
 // kernel: sched_process_exit(struct task_struct *)
 #[btf_tracepoint(function = "sched_process_exit")]
 fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
-    if let Some(scope) = scope::current() {
-        count::account(&scope, hook::EXIT, || report(&scope));
+    let task = Object::current_task();
+    if let Some(scope) = scope::of_task(task) {
+        // First: after the exit there is nobody whose calls they were.
+        sequence::finish(&scope, task);
+        count::account(&scope, hook::EXIT, || report(&scope, task));
     }
     0
 }
 
 #[inline(always)]
-fn report(scope: &Scope) -> Result<Done, Lost> {
-    let task = Object::current_task();
+fn report(scope: &Scope, task: Object) -> Result<Done, Lost> {
     scope::forget_task(task.load(offset!(task_pid)));
     let live: i32 = task.follow(offset!(task_signal)).load(offset!(signal_live));
     if live != 0 {

@@ -3,7 +3,8 @@
 //! Hook: `sys_enter`, BTF tracepoint. Why here: the one place every call passes, 32-bit ones included; per-call
 //! tracepoints miss those, and seccomp's refusals come before it and are read elsewhere. Since: Linux 5.5.
 //! Emits: `picket_abi::Syscall`, on the first call of a number in an epoch and on every call of the danger set;
-//! undeclared numbers on the verdict ring. What `arguments` finds in calls that are harmless by number.
+//! undeclared numbers on the verdict ring. What `arguments` finds in calls that are harmless by number. What `sequence`
+//! sums of all of them where the sandbox has a table.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_abi::{Lost, SYSCALL_WORDS, SYSCALLS, Syscall, abi_of_call, hook, kind};
@@ -14,6 +15,7 @@ use crate::{
     kernel::{Object, offset},
     output::{self, Ring},
     scope::{self, Scope},
+    sequence,
 };
 
 /// `TS_COMPAT` of the x86 thread status: the running call came in by a 32-bit entry.
@@ -34,6 +36,9 @@ fn sys_enter(ctx: BtfTracePointContext) -> i32 {
             let registers = Object(ctx.arg::<*const u8>(0));
             count::account(&scope, hook::SYSCALL, || observe(&scope, task, registers, number));
         }
+        // Calls in other numberings than the native one count as one.
+        let native = || if is_compat(task) { SYSCALLS } else { number as u32 };
+        sequence::observe(&scope, task, native);
     }
     0
 }

@@ -290,6 +290,19 @@ pub enum Fact {
         /// What the call would have amounted to.
         access: AccessSet,
     },
+    /// What a thread called since it last said so: about a second of it, or the rest when it ends.
+    /// Measured, not judged.
+    Calls {
+        /// Calls.
+        calls: u32,
+        /// Sum of their levels of surprise, see [`crate::sequence`].
+        level_sum: u32,
+        /// Calls that were not learned even after the two before them.
+        novel: u32,
+        /// Number of the table that the levels are from. Where it was exchanged meanwhile and the
+        /// sums could not be told at once: of the later one.
+        table: u32,
+    },
 }
 
 closed_enum! {
@@ -329,6 +342,8 @@ closed_enum! {
         Denied = "denied",
         /// The kernel refused to do something with a file.
         Refused = "refused",
+        /// What a thread called was summed.
+        Calls = "calls",
     }
 }
 
@@ -353,6 +368,7 @@ impl Fact {
             Self::Peer { .. } => FactKind::Peer,
             Self::Denied { .. } => FactKind::Denied,
             Self::Refused { .. } => FactKind::Refused,
+            Self::Calls { .. } => FactKind::Calls,
         }
     }
 

@@ -120,7 +120,7 @@ fn capability(fact: &Fact) -> Capability {
             Capability::Danger
         }
         Fact::Reach { .. } => Capability::Danger,
-        Fact::Syscall { .. } | Fact::Denied { .. } => Capability::Syscalls,
+        Fact::Syscall { .. } | Fact::Denied { .. } | Fact::Calls { .. } => Capability::Syscalls,
         Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => Capability::Processes,
         Fact::Left { .. } => Capability::Escape,
     }
@@ -272,6 +272,8 @@ fn of_fact(fact: &Fact) -> Map<String, Value> {
             "whose": whose.as_str(), "process": process, "number": number })),
         Fact::Peer { operation, whose, name } => object(json!({ "operation": operation.as_str(),
             "whose": whose.as_str(), "name": escape::bytes(name) })),
+        Fact::Calls { calls, level_sum, novel, table } => object(json!({ "calls": calls,
+            "level_sum": level_sum, "novel": novel, "table": table })),
     }
 }
 

@@ -12,8 +12,8 @@ mod tests;
 use std::net::{IpAddr, Ipv6Addr};
 
 use picket_abi::{
-    ABI_VERSION, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,
-    HOOKS, Header, Left, PATH_PAD, Syscall, abi_of_call, departure, flag, kind, operation,
+    ABI_VERSION, Calls, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort,
+    Fork, HOOKS, Header, Left, PATH_PAD, Syscall, abi_of_call, departure, flag, kind, operation,
     path_state,
 };
 use picket_engine::{
@@ -124,6 +124,11 @@ pub fn record(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         kind::FILE_OPERATION => objects::file_operation(bytes),
         kind::REACH => objects::reached(view(bytes, header.kind)?),
         kind::PEER => objects::peer(view(bytes, header.kind)?),
+        kind::CALLS => {
+            let sums: &Calls = view(bytes, header.kind)?;
+            let (calls, level_sum) = (sums.calls, sums.level_sum);
+            Ok(Fact::Calls { calls, level_sum, novel: sums.novel, table: sums.table })
+        }
         kind::REFUSAL => refusal::refusal(view(bytes, header.kind)?),
         kind => Err(DecodeError::UnknownKind { kind }),
     }?;

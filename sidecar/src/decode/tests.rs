@@ -50,7 +50,7 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn a_sample_from_another_abi_is_refused_and_says_which() {
-    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 4");
+    insta::assert_snapshot!(message(&[0xff; 64]), @"probes speak ABI 65535, this sidecar speaks 5");
 }
 
 #[test]
@@ -108,7 +108,7 @@ proptest! {
 
     #[test]
     fn no_body_behind_a_valid_header_makes_decoding_panic(
-        kind in 0_u16..26,
+        kind in 0_u16..40,
         flags: u16,
         body in proptest::collection::vec(any::<u8>(), 0..5_000),
     ) {
@@ -147,6 +147,15 @@ fn what_was_done_with_a_file_is_told_with_its_name_and_an_unknown_deed_is_refuse
     assert_eq!(file.inode, 12);
     let unknown = file_record(KIND, 99, b"/etc/hosts", SHORT);
     insta::assert_snapshot!(message(&unknown), @"a record of kind 20 has the impossible operation 99");
+}
+
+#[test]
+fn what_a_thread_called_is_told_in_sums_and_half_of_them_are_refused() {
+    let header = header(kind::CALLS);
+    let sums = picket_abi::Calls { header, calls: 9, level_sum: 40, novel: 2, table: 5 };
+    let expected = Fact::Calls { calls: 9, level_sum: 40, novel: 2, table: 5 };
+    assert_eq!(record(sums.as_bytes()).unwrap().fact, expected);
+    insta::assert_snapshot!(message(&sums.as_bytes()[..60]), @"a record of 60 bytes is too short for its kind 36");
 }
 
 #[test]

@@ -204,6 +204,9 @@ impl Probe {
             .map_max_entries("NET_RULES", settings.max_sandboxes * RULE_BANKS)
             .map_max_entries("COUNTS", settings.max_sandboxes)
             .map_max_entries(traffic::MAP, settings.max_sandboxes)
+            .override_global("SECOND", &ticks_a_second(), true)
+            // What threads called is kept with the tasks, by a kind of map that Aya has no type for and nobody here reads.
+            .allow_unsupported_maps()
             .load(&object)
             .map_err(not_loaded)?;
         let rings = Rings::take(&mut ebpf, settings.max_sandboxes)?;
@@ -383,6 +386,13 @@ fn not_loaded(source: EbpfError) -> LoadError {
         }
         _ => LoadError::Maps { source },
     }
+}
+
+/// How often the kernel's clock ticks: `CONFIG_HZ`, which is the resolution of the coarse clocks.
+fn ticks_a_second() -> u64 {
+    const SECOND: u64 = 1_000_000_000;
+    let tick = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse).tv_nsec;
+    SECOND / u64::try_from(tick).unwrap_or_default().max(1)
 }
 
 /// Warnings and errors only, and only what `log` would print: at 0 the verifier drops the code.

@@ -7,6 +7,7 @@ mod audit;
 mod layout;
 mod maps;
 mod members;
+mod tables;
 
 use std::{
     fmt,
@@ -19,10 +20,14 @@ use aya::{
     maps::{Map, MapError},
 };
 use maps::Maps;
-use picket_abi::{MAX_NET_RULES, RULE_BANKS, SLOT_STARTING, Slot};
+use picket_abi::{
+    MAX_NET_RULES, RULE_BANKS, SLOT_STARTING, Slot,
+    surprise::{SurpriseTable, TABLES, table_number},
+};
 use picket_engine::{KernelTime, Policy, SandboxId};
 
 use super::{load::LoadError, losses::Losses, tier::Tier};
+use tables::NO_TABLE;
 
 /// Why a sandbox cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +46,9 @@ pub enum SlotError {
         /// How many.
         rules: usize,
     },
+    /// Every place for a table of learned calls is taken.
+    #[error("all {TABLES} tables of learned calls are in use: unload another sandbox's first")]
+    NoPlaceForTable,
     /// A map refused.
     #[error("the kernel map {map}: {source}")]
     Map {
@@ -222,13 +230,41 @@ impl Slots {
         Ok(())
     }
 
+    /// From now on the calls of the sandbox's threads are summed by this table, and no more by the one before it. No call is
+    /// left out between the two. Answers the table's number, which the sums tell.
+    ///
+    /// # Errors
+    /// The sandbox is not there, no place is free, or a map refused; what was looked into before still is, then.
+    pub fn load_table(&self, sandbox: SandboxId, table: &SurpriseTable) -> Result<u32, SlotError> {
+        let mut maps = self.lock();
+        if !maps.live.contains_key(&sandbox) {
+            return Err(SlotError::unknown(sandbox));
+        }
+        let word = maps.tables.fill(table)?;
+        let former = maps.look_into(sandbox, word)?;
+        maps.tables.free(former);
+        Ok(table_number(word))
+    }
+
+    /// From now on the sandbox's calls are not summed. What a thread has not handed over yet, about a second of its calls,
+    /// is not told, unless another table is loaded before it ends.
+    ///
+    /// # Errors
+    /// The sandbox is not there, or the map refused.
+    pub fn unload_table(&self, sandbox: SandboxId) -> Result<(), SlotError> {
+        let mut maps = self.lock();
+        let former = maps.look_into(sandbox, NO_TABLE)?;
+        maps.tables.free(former);
+        Ok(())
+    }
+
     /// Stops watching: membership first, then the slot.
     ///
     /// # Errors
     /// A map refused; the slot is not used again then.
     pub fn unwatch(&self, sandbox: SandboxId) -> Result<(), SlotError> {
         let mut maps = self.lock();
-        let Some((cgroup, _)) = maps.live.remove(&sandbox) else {
+        let Some((cgroup, settings)) = maps.live.remove(&sandbox) else {
             return Ok(());
         };
         // The kernel forgets a removed cgroup by itself, and those below it have gone before it.
@@ -238,7 +274,9 @@ impl Slots {
             }
         }
         maps.members.clear_all_of(sandbox)?;
-        maps.release(sandbox.slot)
+        maps.release(sandbox.slot)?;
+        maps.tables.free(settings.table);
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Maps> {

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     End, Header, TraceError, VERSION,
-    format::{Line, MAGIC, Record, Version, bytes::to_hex},
+    format::{Line, MAGIC, OLDEST, Record, Version, bytes::to_hex},
 };
 
 /// The longest line: a policy made from the largest manifest takes less.
@@ -144,7 +144,7 @@ fn header<R: BufRead>(lines: &mut Lines<R>) -> Result<Header, TraceError> {
     if VERSION < version {
         return Err(TraceError::Newer { path: lines.path.clone(), version, picket });
     }
-    if version != VERSION {
+    if version < OLDEST {
         return Err(lines.corrupt(1, "there is no such format of a trace"));
     }
     let header = lines.parse()?;

@@ -80,6 +80,18 @@ fn each_of_the_three_calls_before_matters_to_the_place_of_a_call() {
 }
 
 #[test]
+fn a_slots_word_says_the_place_and_the_number_of_its_table_and_none_has_no_place() {
+    for place in 0..TABLES {
+        for number in [1, 2, TABLE_NUMBERS - 1] {
+            let word = table_word(place, number);
+            assert_eq!((table_place(word), table_number(word)), (place, number));
+            assert_ne!(word, 0);
+        }
+    }
+    assert!(TABLES <= table_place(0));
+}
+
+#[test]
 fn an_empty_bucket_answers_to_no_tag() {
     assert!((1..4096).all(|tag| level_in(&SurpriseBucket::default(), tag).is_none()));
 }

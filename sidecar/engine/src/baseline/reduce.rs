@@ -92,7 +92,7 @@ pub(super) fn deeds(
         Fact::Peer { operation, whose, .. } => {
             count(Family::Deed, format!("peer {operation} {whose}"));
         }
-        Fact::Fork { .. } | Fact::Exit { .. } => {}
+        Fact::Fork { .. } | Fact::Exit { .. } | Fact::Calls { .. } => {}
     }
 }
 

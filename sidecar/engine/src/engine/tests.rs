@@ -33,6 +33,18 @@ fn inputs_about_unknown_sandboxes_are_ignored_and_counted() {
     assert_eq!(bench.engine.ignored(), n_inputs);
 }
 
+fn sums(calls: u32, novel: u32) -> Fact {
+    Fact::Calls { calls, level_sum: u32::MAX, novel, table: 1 }
+}
+
+#[test]
+fn sums_of_calls_are_taken_in_and_judged_by_nobody_however_unexpected() {
+    for mut bench in [Bench::starting(nothing_declared()), Bench::running(nothing_declared())] {
+        assert_eq!(bench.tell(event(ms(20), sums(1_000, 1_000))), NONE);
+        assert_eq!(bench.engine.ignored(), 0);
+    }
+}
+
 #[test]
 fn a_second_registration_does_not_replace_the_first() {
     let mut bench = Bench::running(declared());
@@ -175,6 +187,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(path, done)| operation(done, path)),
         (prop::sample::select(Reach::ALL), prop::sample::select(Whose::ALL))
             .prop_map(|(how, whose)| Fact::Reach { how, whose, process: 1, number: 9 }),
+        (1_u32..1_000, any::<u32>()).prop_map(|(calls, novel)| sums(calls, novel)),
     ]
 }
 

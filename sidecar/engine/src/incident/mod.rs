@@ -182,9 +182,11 @@ impl Object {
             Fact::Peer { operation, whose, name } => {
                 Self::Peer(*operation, *whose, Self::text(name))
             }
-            Fact::Fork { .. } | Fact::Exit { .. } | Fact::Left { .. } | Fact::Entered {} => {
-                Self::None
-            }
+            Fact::Fork { .. }
+            | Fact::Exit { .. }
+            | Fact::Left { .. }
+            | Fact::Entered {}
+            | Fact::Calls { .. } => Self::None,
         }
     }
 

@@ -107,6 +107,7 @@ fn every_fact_is_told_with_its_sentence_and_its_fields() {
             whose: Whose::Outside,
             name: b"bus\x1b".to_vec(),
         },
+        Fact::Calls { calls: 1_000, level_sum: 4_096, novel: 3, table: 2 },
     ];
     let told = facts.map(|fact| line(&Passed::Input(event(fact))).unwrap());
     insta::assert_snapshot!(told.join("\n"));

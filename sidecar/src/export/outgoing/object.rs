@@ -83,7 +83,7 @@ impl Object {
             Fact::Mapped { path, .. } => Self::of_path("code", path, key),
             Fact::Namespaces { .. } => Self::plain("namespaces", "new"),
             Fact::Left { how, .. } => Self::plain("process", how.as_str()),
-            Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} => {
+            Fact::Fork { .. } | Fact::Exit { .. } | Fact::Entered {} | Fact::Calls { .. } => {
                 Self::plain("process", fact.as_str())
             }
         }

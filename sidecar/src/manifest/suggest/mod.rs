@@ -228,7 +228,7 @@ impl Suggestion {
             | Fact::Mapped { .. }
             | Fact::Namespaces { .. } => deeds::was_left(fact),
             Fact::Left { .. } | Fact::Entered {} | Fact::Reach { .. } | Fact::Peer { .. } => true,
-            Fact::Fork { .. } | Fact::Exit { .. } => false,
+            Fact::Fork { .. } | Fact::Exit { .. } | Fact::Calls { .. } => false,
         }
     }
 }

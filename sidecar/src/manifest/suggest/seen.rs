@@ -323,7 +323,7 @@ fn remember(seen: &mut Seen, sandbox: &Sandbox, fact: &Fact, first_exec: bool, e
             }
         },
         Fact::Fork { child_tgid, child_tid } => seen.own.extend([*child_tgid, *child_tid]),
-        Fact::Exit { .. } => {}
+        Fact::Exit { .. } | Fact::Calls { .. } => {}
     }
 }
 

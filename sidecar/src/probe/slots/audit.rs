@@ -1,5 +1,5 @@
-//! Whether the maps still say what Picket wrote, for every sandbox: settings, network rules and membership, and which
-//! process Picket is.
+//! Whether the maps still say what Picket wrote, for every sandbox: settings, network rules, tables of learned calls and
+//! membership, and which process Picket is.
 //!
 //! Whoever may call `bpf(2)` can open a map by its number and write to it, so that a sandbox is no longer looked at, or
 //! by other rules. What is found changed is told and written again: the change counts as an attack, and what Picket
@@ -16,6 +16,7 @@ use super::{
     layout::RuleBytes,
     maps::{Maps, PICKET, SlotBytes},
     members::{SHELVES, TABLE},
+    tables::TABLES,
 };
 
 /// A map that said something else than what was written to it.
@@ -93,6 +94,11 @@ impl Maps {
                 let written = self.slots.set(sandbox.slot, bytes, 0);
                 restored(written.map_err(|source| SlotError::Map { map: "SLOTS", source }));
             }
+            if !self.tables.is_as_filled(settings.table) {
+                changed.insert(Changed { map: TABLES, sandbox: Some(sandbox) });
+                restored(self.tables.restore(settings.table));
+            }
+            let mut note = |map| changed.insert(Changed { map, sandbox: Some(sandbox) });
             let Some(rules) = self.written.get(&sandbox.slot) else { continue };
             let index = rules_index(sandbox, &settings);
             let there = self.rules.get(&index, 0);

@@ -14,6 +14,7 @@ use super::{
     layout::{self, RuleBytes},
     map,
     members::Members,
+    tables::{NO_TABLE, Tables},
 };
 use crate::probe::{Tier, load::LoadError, losses::Losses};
 
@@ -27,6 +28,8 @@ const FREE: Slot = Slot {
     bank: 0,
     rules: 0,
     mount_namespace: 0,
+    table: NO_TABLE,
+    reserved: 0,
     declared: [0; SYSCALL_WORDS],
     danger: [0; SYSCALL_WORDS],
     sockets: 0,
@@ -40,6 +43,7 @@ pub(super) struct Maps {
     pub(super) slots: Array<MapData, SlotBytes>,
     pub(super) members: Members,
     seen: Array<MapData, [u64; SYSCALL_WORDS]>,
+    pub(super) tables: Tables,
     pub(super) rules: Array<MapData, RuleBytes>,
     /// In falling order; taken from the end.
     pub(super) free: Vec<u32>,
@@ -63,6 +67,7 @@ impl Maps {
             slots: map(ebpf, "SLOTS")?,
             members: Members::take(ebpf)?,
             seen: map(ebpf, "SEEN_SYSCALLS")?,
+            tables: Tables::take(ebpf)?,
             rules: map(ebpf, "NET_RULES")?,
             free: (0..max).rev().collect(),
             max,
@@ -152,6 +157,18 @@ impl Maps {
         let used = usize::try_from(count).map_or(0, |count| count * size_of::<NetRule>());
         self.written.insert(slot, rules.iter().copied().take(used).collect());
         Ok(settings)
+    }
+
+    /// Makes a slot look into another table, or none, and answers which one it looked into.
+    pub(super) fn look_into(&mut self, sandbox: SandboxId, table: u32) -> Result<u32, SlotError> {
+        let (_, settings) = self.live.get_mut(&sandbox).ok_or(SlotError::unknown(sandbox))?;
+        let next = Slot { table, ..*settings };
+        let bytes: SlotBytes = zerocopy::transmute!(next);
+        let refused = |source| SlotError::Map { map: "SLOTS", source };
+        self.slots.set(sandbox.slot, bytes, 0).map_err(refused)?;
+        let former = std::mem::replace(settings, next).table;
+        let there = self.slots.get(&sandbox.slot, 0).map_err(refused)?;
+        if there == bytes { Ok(former) } else { Err(SlotError::NotReadBack { map: "SLOTS" }) }
     }
 
     fn read_back(

@@ -117,6 +117,12 @@ pub(crate) enum Fact {
         #[serde(with = "form")]
         access: AccessSet,
     },
+    Calls {
+        calls: u32,
+        level_sum: u32,
+        novel: u32,
+        table: u32,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -200,6 +206,10 @@ impl From<&engine::Fact> for Fact {
             engine::Fact::Refused { number, path, access } => {
                 Self::Refused { number: *number, path: path.into(), access: *access }
             }
+            engine::Fact::Calls { calls, level_sum, novel, table } => {
+                let (calls, level_sum, novel, table) = (*calls, *level_sum, *novel, *table);
+                Self::Calls { calls, level_sum, novel, table }
+            }
         }
     }
 }
@@ -245,6 +255,9 @@ impl From<Fact> for engine::Fact {
             }
             Fact::Refused { number, path, access } => {
                 Self::Refused { number, path: path.into(), access }
+            }
+            Fact::Calls { calls, level_sum, novel, table } => {
+                Self::Calls { calls, level_sum, novel, table }
             }
         }
     }

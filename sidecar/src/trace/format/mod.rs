@@ -20,7 +20,10 @@ pub use effect::rendering;
 pub(super) use input::Record;
 
 /// The format of this Picket.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
+
+/// The oldest format that it reads: what came since only adds.
+pub(super) const OLDEST: u32 = 4;
 
 /// How every trace begins, in any format.
 pub(super) const MAGIC: &[u8] = b"{\"picket_trace\":";

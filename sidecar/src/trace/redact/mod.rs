@@ -216,7 +216,8 @@ impl Redactor {
             | Fact::Exit { .. }
             | Fact::Entered {}
             | Fact::Reach { .. }
-            | Fact::Peer { .. } => {}
+            | Fact::Peer { .. }
+            | Fact::Calls { .. } => {}
         }
     }
 

@@ -189,6 +189,12 @@ fn about_objects() -> impl Strategy<Value = Fact> {
                 by_arguments
             }
         ),
+        any::<[u32; 4]>().prop_map(|[calls, level_sum, novel, table]| Fact::Calls {
+            calls,
+            level_sum,
+            novel,
+            table
+        }),
     ]
 }
 

@@ -55,9 +55,17 @@ fn a_file_that_is_not_there_cannot_be_read() {
 }
 
 #[test]
+fn a_trace_of_the_format_before_is_read() {
+    let header = some_trace().lines().next().unwrap().replace(":5,", ":4,") + "\n";
+    let trace = Reader::new(Path::new("x.trace"), header.as_bytes()).unwrap().incomplete(true);
+    assert_eq!(trace.map(Result::unwrap).count(), 0);
+    assert_snapshot!(complaint(header.replace(":4,", ":3,")), @"x.trace:1:1: there is no such format of a trace; the file was damaged or changed after it was written");
+}
+
+#[test]
 fn a_trace_of_a_later_picket_says_which_one_reads_it() {
-    let header = "{\"picket_trace\":5,\"picket\":\"0.9.0\",\"colour\":\"new\"}\n";
-    assert_snapshot!(complaint(header), @"x.trace: has trace format 5, this Picket reads format 4: use Picket 0.9.0 or later, which wrote it");
+    let header = "{\"picket_trace\":6,\"picket\":\"0.9.0\",\"colour\":\"new\"}\n";
+    assert_snapshot!(complaint(header), @"x.trace: has trace format 6, this Picket reads format 5: use Picket 0.9.0 or later, which wrote it");
 }
 
 #[test]
@@ -89,8 +97,8 @@ fn damage_has_its_line_and_column() {
     assert_snapshot!(complaint(text.replace("{\"loss\"", "{\"loth\"")), @"x.trace:3:7: unknown variant `loth`, expected one of `register`, `policy`, `event`, `loss`, `resources`, `tampered`, `supervisor`, `receipt`, `tick`, `unregister`, `end`; the file was damaged or changed after it was written");
     assert_snapshot!(complaint(text.replace("\"lost\":2", "\"lost\":2,\"more\":1")), @"x.trace:3:47: unknown field `more`, expected one of `sandbox`, `at`, `lost`; the file was damaged or changed after it was written");
     assert_snapshot!(complaint(text.replacen("\"tier\"", "\"teir\"", 1)), @"x.trace:1:165: unknown field `teir`, expected one of `picket_trace`, `warning`, `picket`, `tier`, `kernel`, `architecture`, `plugins`, `redacted`, `clock`; the file was damaged or changed after it was written");
-    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":4", "{\"picket_trace\":x", 1)), @"x.trace:1:1: the header is damaged; the file was damaged or changed after it was written");
-    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":4", "{\"picket_trace\":0", 1)), @"x.trace:1:1: there is no such format of a trace; the file was damaged or changed after it was written");
+    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":5", "{\"picket_trace\":x", 1)), @"x.trace:1:1: the header is damaged; the file was damaged or changed after it was written");
+    assert_snapshot!(complaint(text.replacen("{\"picket_trace\":5", "{\"picket_trace\":0", 1)), @"x.trace:1:1: there is no such format of a trace; the file was damaged or changed after it was written");
 }
 
 #[test]

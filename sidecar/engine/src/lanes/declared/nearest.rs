@@ -54,7 +54,8 @@ pub(crate) fn nearest(context: &Context<'_>, fact: &Fact, offence: Offence) -> D
         | Fact::Entered {}
         | Fact::Reach { .. }
         | Fact::Peer { .. }
-        | Fact::Denied { .. } => Declared::Nothing,
+        | Fact::Denied { .. }
+        | Fact::Calls { .. } => Declared::Nothing,
     }
 }
 

@@ -37,7 +37,7 @@ fn a_sandbox_has_a_series_for_each_hook_and_outcome_from_the_start_and_none_afte
     let series = metrics.sandbox(sandbox(3), &subject("greeter", "1"));
     let families = ["picket_kernel_events_total", "picket_records_total", "picket_sandbox_info"];
     let there = samples(&metrics);
-    assert_eq!(families.map(|family| count(&there, family)), [96, 48, 1]);
+    assert_eq!(families.map(|family| count(&there, family)), [102, 51, 1]);
     drop(series);
     let there = samples(&metrics);
     assert_eq!(families.map(|family| count(&there, family)), [0, 0, 0]);
