@@ -325,8 +325,8 @@ fn sums_that_find_the_ring_full_are_counted_and_handed_over_a_second_later() {
     actor.begin();
     wait_until("sums find no room", || 0 < sandbox.counts()["sequence"].dropped);
     assert_eq!(sandbox.counts()["sequence"].submitted, 0);
-    // Reads the rings.
-    assert_eq!(total(&sandbox.seen()), [0; 3]);
+    // Reads the rings: there is room again.
+    sandbox.seen();
     actor.wait();
     let each = [&[libc::SYS_poll][..], &USUAL].concat();
     assert_eq!(total(&sandbox.seen()), summed(&table, &until_the_end(&each.repeat(NAPS))));

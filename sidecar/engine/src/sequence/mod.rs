@@ -6,8 +6,8 @@
 //! was not learned. Of a run the kernel side hands over how many calls and the sum of their levels, thread by thread,
 //! and a histogram; [`fused`] makes one score of both.
 //!
-//! The live lanes do not feed this yet; `cargo xtask eval --data` does, through the table that the kernel side will
-//! hold (`picket_abi::surprise`).
+//! The live lanes do not feed this yet; `cargo xtask eval --data` does, through the table that the kernel side looks
+//! into where one is loaded (`picket_abi::surprise`).
 //!
 //! Integers only. Precision: logarithms to 2^-16, probabilities to 2^-32, similarity to about 2^-14, normal scores to
 //! 2^-8.

@@ -3,6 +3,7 @@
 //! `bench-kernel [PART...] [--rounds N] [--only WORD] [--output json]`, all parts by default, `--only` rows with this word:
 //! `rows` (added CPU time of system calls, inside a sandbox and outside of all), `sandboxes` (the same with 1, 64 and 4,000 of them),
 //! `events` (what is added where every event is reported),
+//! `sequences` (what is added where calls are summed by a table of what was learned),
 //! `seccomp` (what a filter of system calls adds to that),
 //! `saturation` (two producers at full speed: what is observed, and whether all of it is accounted for),
 //! `memory` (what the kernel keeps for each sandbox); `peers`, only when asked for (the same beside bpftrace and strace, which
@@ -19,6 +20,7 @@ mod rounds;
 mod rows;
 mod saturation;
 mod seccomp;
+mod sequences;
 mod stage;
 mod statistics;
 mod worker;
@@ -31,8 +33,8 @@ use serde_json::{Map, Value};
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// What can be asked for; what is done unasked is all but the last.
-const PARTS: [&str; 7] =
-    ["rows", "sandboxes", "events", "seccomp", "saturation", "memory", "peers"];
+const PARTS: [&str; 8] =
+    ["rows", "sandboxes", "events", "sequences", "seccomp", "saturation", "memory", "peers"];
 
 /// Rounds of a row: the protocol wants at least five.
 const ROUNDS: usize = 9;
@@ -45,6 +47,7 @@ fn main() -> Outcome {
             "rows" => rounds::rows(wanted.rounds, &wanted.only)?,
             "sandboxes" => rounds::sandboxes(wanted.rounds)?,
             "events" => rounds::events(wanted.rounds)?,
+            "sequences" => sequences::run(wanted.rounds)?,
             "seccomp" => seccomp::run(wanted.rounds)?,
             "saturation" => saturation::run()?,
             "peers" => peers::run(wanted.rounds)?,

@@ -12,7 +12,7 @@ use crate::worker::Worker;
 use crate::{Figures, Outcome};
 
 /// Rounds that may be thrown away because others loaded or unloaded programs meanwhile, for each that counts.
-const PATIENCE: usize = 10;
+pub(crate) const PATIENCE: usize = 10;
 
 /// One operation in one place: what each round said.
 #[derive(Default)]
