@@ -142,9 +142,9 @@ fn without_a_budget_to_contain_evidence_only_alerts() {
         (&finding["reason"], &finding["action"]),
         (&"anomalous_behaviour".into(), &"alert".into())
     );
+    wait_until("evidence that may act", || evidence(&stage)["standing"] == "active");
     assert!(!stage.is_frozen("odd"));
     assert_eq!(daemon.of("contain"), Vec::<Value>::new());
-    assert_eq!(evidence(&stage)["standing"], "active");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Learns from the sandboxes that the daemon watches, and once enough is known judges them by that, in a thread of its own behind a bounded queue: no verdict waits
-//! for a store.
+//! Learns from the sandboxes that the daemon watches, and once enough is known judges them by that, in a thread of its
+//! own behind a bounded queue: no verdict of a declaration waits for a store.
 //!
 //! The daemon says which sandbox is whose ([`Live::assign`]); nothing else is learned. A run that goes on for long is
 //! stored in pieces: the thread names it ([`Live::due`]), the daemon has the kernel side forget what it has seen, and
@@ -10,7 +10,8 @@
 //! * What found the queue full makes every run useless that lived then: no half run teaches.
 //! * A baseline that is known well enough is left alone, so that nothing is absorbed while it counts.
 //! * What a baseline that is known makes of a run reaches the engine like any other input, and is decided on there.
-//! * A store that cannot be used stops learning and judging by what was learned, is said, and is tried again. It stops nothing else.
+//! * A store that cannot be used stops learning and judging by what was learned, is said, and is tried again. It stops
+//!   nothing else.
 
 mod bench;
 mod judge;

@@ -178,11 +178,15 @@ impl Worker {
                     self.shared.tell("evidence_anew", text);
                 }
                 let acted = !anomalies.is_empty();
+                if acted {
+                    // Whoever hears of it and asks how much evidence there is, is to be told.
+                    self.bench.note();
+                    self.bench.show(&mut self.shared.lock().progress);
+                }
                 for anomaly in anomalies {
                     self.accuser.accuse(sandbox, anomaly, at);
                 }
                 if acted {
-                    self.bench.note();
                     self.keep();
                 }
             }
