@@ -121,15 +121,28 @@ impl Bench {
         judge.end(store, &pupil, observed.sandbox, (id, &observed.run), now)
     }
 
-    /// Puts all evidence into the store, and hears what was ruled meanwhile.
+    /// Puts all evidence into the store.
     pub(super) fn keep(&mut self, store: &mut Store) -> Result<(), StoreError> {
         for pupil in self.pupils() {
             if let Some(judge) = self.judges.get_mut(&pupil.identity) {
-                self.changed |= judge.hear_rulings(store, &pupil)?;
                 judge.keep(store, &pupil)?;
             }
         }
         Ok(())
+    }
+
+    /// Hears what was ruled on those that may not act until then. Answers whether anything was.
+    pub(super) fn hear_rulings(&mut self, store: &Store) -> Result<bool, StoreError> {
+        let mut heard = false;
+        for pupil in self.pupils() {
+            if let Some(judge) = self.judges.get_mut(&pupil.identity)
+                && judge.is_suspended()
+            {
+                heard |= judge.hear_rulings(store, &pupil)?;
+            }
+        }
+        self.changed |= heard;
+        Ok(heard)
     }
 
     /// Forgets sandboxes that are gone.

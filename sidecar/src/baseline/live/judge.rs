@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use picket_engine::{
     Mode, SandboxId,
     baseline::{Anomaly, Counts, Family, Mark, Ongoing, Run, RunId, Votes},
-    learned::{Act, Certificate, Detector, PluginTime, Rung, Scores},
+    learned::{Act, Certificate, Detector, PluginTime, Rung, Scores, Standing},
 };
 
 use super::{Evidence, Pupil, Stage};
@@ -240,6 +240,12 @@ impl Judge {
             ruled: *ruled,
         };
         store.keep_evidence(&pupil.identity, &kept)
+    }
+
+    /// Whether it may not act until a person has ruled.
+    pub(super) fn is_suspended(&self) -> bool {
+        matches!(&self.work, Work::Evidence { ongoing, .. }
+            if ongoing.detector().standing() == Standing::Suspended)
     }
 
     /// Hears what was ruled since.

@@ -233,8 +233,16 @@ impl Worker {
             nobody.map(|(sandbox, _)| *sandbox).collect()
         };
         self.observer.keep_only(|sandbox| unwanted.binary_search(&sandbox).is_err());
-        if self.keep_at <= at {
-            self.keep();
+        let is_ruled = match &self.store {
+            Some(store) => self.bench.hear_rulings(store),
+            None => Ok(false),
+        };
+        match is_ruled {
+            // At once: it may act again from here on, whatever happens to this Picket.
+            Ok(true) => self.keep(),
+            Ok(false) if self.keep_at <= at => self.keep(),
+            Ok(false) => {}
+            Err(error) => self.give_up(&error),
         }
         let long: Vec<SandboxId> = self
             .observer
