@@ -66,6 +66,15 @@ struct Context {
     kinds: u64,
 }
 
+/// What is known of a deed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// So many of the learned runs showed it.
+    pub(super) runs: u64,
+    /// See [`Counts::surprise`].
+    pub(super) surprise: Option<Bits>,
+}
+
 impl Counts {
     /// Freezes a baseline. Families that are full are left out, and all of them when there is no run to learn from. So is
     /// [`Family::Context`] while it has nothing: recordings hold none of it.
@@ -102,23 +111,29 @@ impl Counts {
     /// How surprising it would be to see this now, never more than 32 bits. Nothing, when the family has no vote, or the
     /// file's directory is new itself: then the directory says it.
     pub fn surprise(&self, family: Family, template: &str) -> Option<Bits> {
-        let kinds = self.families.get(&family)?;
-        let hash = self.key.hash(template);
-        if kinds.accepted.contains(&hash) {
-            return Some(Bits::default());
-        }
-        let context = kinds.contexts.get(&context(self.key, family, template))?;
-        let new = rarity(context.kinds, context.seen.saturating_add(context.kinds));
-        Some(kinds.seen.get(&hash).map_or(new, |runs| rarity(*runs, self.runs).min(new)))
+        self.known(family, template).surprise
     }
 
     /// How many of the learned runs showed this.
     pub fn shown_by(&self, family: Family, template: &str) -> u64 {
-        let kinds = self.families.get(&family);
-        kinds
-            .and_then(|kinds| kinds.seen.get(&self.key.hash(template)))
-            .copied()
-            .unwrap_or_default()
+        self.known(family, template).runs
+    }
+
+    /// Both at once.
+    pub(super) fn known(&self, family: Family, template: &str) -> Known {
+        let Some(kinds) = self.families.get(&family) else { return Known::default() };
+        let hash = self.key.hash(template);
+        let seen = kinds.seen.get(&hash).copied();
+        let runs = seen.unwrap_or_default();
+        if kinds.accepted.contains(&hash) {
+            return Known { runs, surprise: Some(Bits::default()) };
+        }
+        let context = kinds.contexts.get(&context(self.key, family, template));
+        let surprise = context.map(|context| {
+            let new = rarity(context.kinds, context.seen.saturating_add(context.kinds));
+            seen.map_or(new, |runs| rarity(runs, self.runs).min(new))
+        });
+        Known { runs, surprise }
     }
 
     /// How many runs it was learned from.

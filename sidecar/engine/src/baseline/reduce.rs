@@ -207,9 +207,9 @@ fn opened(done: &str, path: &ObservedPath, own: &OwnIds, mut count: impl FnMut(F
     let file = file(path, own);
     if let Some((directory, _)) = file.rsplit_once('/') {
         let directory = if directory.is_empty() { "/" } else { directory };
-        count(Family::Directory, format!("{done} {directory}"));
+        count(Family::Directory, [done, directory].join(" "));
     }
-    count(Family::Path, format!("{done} {file}"));
+    count(Family::Path, [done, &file].join(" "));
 }
 
 const fn way(access: AccessSet) -> &'static str {
@@ -240,7 +240,12 @@ fn file(path: &ObservedPath, own: &OwnIds) -> String {
 /// Bytes that are no text are replaced: names that differ in nothing else are one.
 fn place(bytes: &[u8], own: &OwnIds) -> String {
     let text = String::from_utf8_lossy(bytes);
-    format!("/{}", varying::segments(&text, &own.0).join("/"))
+    let mut place = String::with_capacity(1 + text.len());
+    for segment in varying::segments(&text, &own.0) {
+        place.push('/');
+        place.push_str(&segment);
+    }
+    if place.is_empty() { "/".to_owned() } else { place }
 }
 
 fn destination(operation: NetworkOperation, protocol: u8, address: IpAddr, port: u16) -> String {

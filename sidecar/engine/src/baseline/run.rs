@@ -73,8 +73,13 @@ impl Run {
             return;
         }
         let kinds = self.counts.entry(family).or_default();
-        let known = kinds.entry(cut(template).into_owned()).or_insert(0);
-        *known = known.saturating_add(times);
+        let template = cut(template);
+        // Most deeds are known already, and need no text of their own.
+        if let Some(known) = kinds.get_mut(template.as_ref()) {
+            *known = known.saturating_add(times);
+            return;
+        }
+        kinds.insert(template.into_owned(), times);
         if family.limit() < kinds.len() {
             self.fill(family);
         }

@@ -15,6 +15,8 @@ pub(super) const LONG_NUMBER: u32 = 5;
 const LONG_HEX: usize = 12;
 /// Characters that `mkstemp` and its kin make up.
 const RANDOM: usize = 6;
+/// As long as a UUID is.
+const UUID_BYTES: usize = 36;
 /// As long as a name of Python's `tempfile` without its beginning.
 const MADE_UP_WHOLE: usize = 8;
 /// Directories that anybody may write to, where names are made up so as not to meet.
@@ -52,10 +54,7 @@ fn segment(above: &[&str], name: &str, own: &BTreeSet<u32>) -> String {
     if let Some(pattern) = known_place(above, name) {
         return pattern;
     }
-    let temporary = TEMPORARY.iter().any(|place| {
-        let place: Vec<&str> = place.split('/').skip(1).collect();
-        above.starts_with(&place)
-    });
+    let temporary = TEMPORARY.iter().any(|place| is_below(above, place));
     // Python tries whether it may write to a directory by a name that is made up as a whole.
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if temporary && name.len() == MADE_UP_WHOLE && name.bytes().all(letter) {
@@ -69,6 +68,12 @@ fn segment(above: &[&str], name: &str, own: &BTreeSet<u32>) -> String {
         }
     }
     tokens(name, temporary, own)
+}
+
+/// Whether directories, from the root on, lead to a place or below it.
+fn is_below(above: &[&str], place: &str) -> bool {
+    let mut above = above.iter();
+    place.split('/').skip(1).all(|name| above.next() == Some(&name))
 }
 
 /// Places whose names are known to vary as a whole.
@@ -110,6 +115,10 @@ fn made_up(name: &str, start: &str, random: usize) -> Option<String> {
 
 /// Replaces those parts of a name that vary.
 fn tokens(name: &str, temporary: bool, own: &BTreeSet<u32>) -> String {
+    if may_vary(name) { taken_apart(name, temporary, own) } else { escaped(name) }
+}
+
+fn taken_apart(name: &str, temporary: bool, own: &BTreeSet<u32>) -> String {
     let tokens = cut(name);
     let mut pattern = String::new();
     let mut at = 0;
@@ -120,7 +129,7 @@ fn tokens(name: &str, temporary: bool, own: &BTreeSet<u32>) -> String {
             length => length,
         };
         if length == 0 {
-            pattern.push_str(&escaped(token.text));
+            escape(token.text, &mut pattern);
             at += 1;
             continue;
         }
@@ -130,6 +139,13 @@ fn tokens(name: &str, temporary: bool, own: &BTreeSet<u32>) -> String {
         at += length;
     }
     pattern
+}
+
+/// Whether a name can be other than itself. Most cannot, and need not be taken apart: numbers, digests and dates have
+/// digits, what is made up has digits or capitals, and a UUID without any is long.
+fn may_vary(name: &str) -> bool {
+    let tells = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    UUID_BYTES <= name.len() || name.bytes().any(tells)
 }
 
 /// A run of letters and digits, or of neither.
@@ -220,5 +236,38 @@ fn shape(tokens: &[Token<'_>]) -> usize {
 
 /// The text of a pattern that means exactly this.
 pub fn escaped(literal: &str) -> String {
-    literal.replace('\\', "\\\\").replace('*', "\\*")
+    let mut pattern = String::with_capacity(literal.len());
+    escape(literal, &mut pattern);
+    pattern
+}
+
+fn escape(literal: &str, pattern: &mut String) {
+    for part in literal.split_inclusive(['\\', '*']) {
+        let plain = part.strip_suffix(['\\', '*']).unwrap_or(part);
+        pattern.push_str(plain);
+        if let Some(special) = part.get(plain.len()..).filter(|special| !special.is_empty()) {
+            pattern.push('\\');
+            pattern.push_str(special);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_not_taken_apart_would_be_itself(
+            name in "[a-gé*\\\\_.:-]{1,40}|[a-f0-9A-F]{8}-[a-f]{4}-[a-f]{4}-[a-f]{4}-[a-f]{12}",
+            temporary: bool,
+        ) {
+            let own = BTreeSet::from([7, 123]);
+            if !may_vary(&name) {
+                prop_assert_eq!(taken_apart(&name, temporary, &own), escaped(&name));
+            }
+        }
+    }
 }

@@ -20,6 +20,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
+use super::counts::Known;
 use super::reduce::is_of_danger_set;
 use super::{Counts, Family, Fault, Run};
 use crate::learned::{Lane, Scores, Surprise};
@@ -141,15 +142,14 @@ impl Votes {
 
     /// Hears of a deed, by its template.
     pub fn hear(&mut self, counts: &Counts, family: Family, template: &str) {
-        let runs = counts.shown_by(family, template);
+        let Known { runs, surprise } = counts.known(family, template);
         let Some(voice) = Voice::of(family, template, runs) else {
             return;
         };
         if !counts.votes(family) {
             self.silent.insert(family);
         }
-        let Some(bits) = counts.surprise(family, template).filter(|it| *it != Bits::default())
-        else {
+        let Some(bits) = surprise.filter(|it| *it != Bits::default()) else {
             return;
         };
         let is_new_danger = matches!(voice, Voice::DangerousCall | Voice::Deed);
