@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "a test that cannot run, or waited in vain, must fail by name")]
 
 pub mod meddle;
+pub mod runs;
 
 use std::env;
 use std::os::unix::fs::MetadataExt;

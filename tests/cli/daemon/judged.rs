@@ -4,8 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use libc::SIGTERM;
 use picket::baseline::{Calibration, Store};
-use picket_engine::baseline::{Baseline, Mark, Run, RunId};
+use picket_engine::baseline::{Baseline, Mark, Run};
 use picket_engine::learned::{PluginTime, Scores};
+use picket_tests::runs::{moved, run_id};
 use picket_tests::{picket, wait_until};
 use serde_json::Value;
 
@@ -23,19 +24,6 @@ const CALIBRATED_DAYS: u64 = 29;
 /// What it always does, and what it declared and never did.
 const USUAL: &str = "cat declared";
 const NOVEL: &str = "cat declared; sleep 0";
-
-fn id(number: u64) -> RunId {
-    let mut bytes = [0; 16];
-    bytes.iter_mut().zip(number.to_be_bytes()).for_each(|(place, byte)| *place = byte);
-    RunId(bytes)
-}
-
-/// The same deeds at another time.
-fn moved(run: &Run, began: u64) -> Run {
-    let mut other = Run::new(began, run.lasted(), true, run.facts());
-    run.counts().for_each(|(family, template, times)| other.count(family, template, times));
-    other
-}
 
 /// A stage whose plugin was watched by a daemon, and of which that time is then said to have been long: the watched runs
 /// over weeks, and weeks of calm ones after them, until a day ago.
@@ -56,7 +44,7 @@ fn certified(budgets: &str) -> Stage {
         let mut old = Baseline::new(entry.identity.subject());
         for (number, run) in (0..LEARNED).zip(runs.iter().cycle()) {
             let began = calibrated - (LEARNED - number) * DAY / 2;
-            old.learn(id(number), &moved(run, began));
+            old.learn(run_id(number), &moved(run, began));
         }
         *known = old;
     };
@@ -69,7 +57,7 @@ fn certified(budgets: &str) -> Stage {
             let mark = Mark { began, lasted, started: true, scores: Scores::default() };
             calibration.take(
                 baseline,
-                id(1_000_000 + number),
+                run_id(1_000_000 + number),
                 &Run::new(began, lasted, true, 1),
                 mark,
             );
@@ -86,6 +74,20 @@ fn findings(daemon: &Daemon) -> Vec<Value> {
     daemon.of("finding")
 }
 
+/// What is told of a run that does what none did before, and goes on.
+#[track_caller]
+fn odd(stage: &mut Stage, daemon: &Daemon, action: &str) -> Value {
+    stage.make("odd");
+    let sandbox = daemon.await_watched(&stage.path("odd"));
+    stage.enter("odd", &format!("{NOVEL}; {LINGER}"));
+    let finding = daemon.await_about("finding", &sandbox);
+    assert_eq!(
+        (&finding["reason"], &finding["action"]),
+        (&"anomalous_behaviour".into(), &action.into())
+    );
+    finding
+}
+
 /// What `picket status` says of the plugin's evidence.
 fn evidence(stage: &Stage) -> Value {
     status(stage).0["plugins"][0]["evidence"].clone()
@@ -99,14 +101,7 @@ fn a_run_that_is_more_unusual_than_its_budget_allows_is_frozen_with_the_deeds_th
         run(&mut stage, &daemon, name, USUAL);
     }
     assert_eq!(findings(&daemon), Vec::<Value>::new());
-    stage.make("odd");
-    let sandbox = daemon.await_watched(&stage.path("odd"));
-    stage.enter("odd", &format!("{NOVEL}; {LINGER}"));
-    let finding = daemon.await_about("finding", &sandbox);
-    assert_eq!(
-        (&finding["reason"], &finding["action"]),
-        (&"anomalous_behaviour".into(), &"freeze".into())
-    );
+    let finding = odd(&mut stage, &daemon, "freeze");
     let text = finding["deed"].as_str().unwrap();
     for word in [
         "by novelty: exec ",
@@ -134,14 +129,7 @@ fn a_run_that_is_more_unusual_than_its_budget_allows_is_frozen_with_the_deeds_th
 fn without_a_budget_to_contain_evidence_only_alerts() {
     let mut stage = certified("{ alert: 1 per 1 plugin-day }");
     let daemon = stage.watching();
-    stage.make("odd");
-    let sandbox = daemon.await_watched(&stage.path("odd"));
-    stage.enter("odd", &format!("{NOVEL}; {LINGER}"));
-    let finding = daemon.await_about("finding", &sandbox);
-    assert_eq!(
-        (&finding["reason"], &finding["action"]),
-        (&"anomalous_behaviour".into(), &"alert".into())
-    );
+    odd(&mut stage, &daemon, "alert");
     wait_until("evidence that may act", || evidence(&stage)["standing"] == "active");
     assert!(!stage.is_frozen("odd"));
     assert_eq!(daemon.of("contain"), Vec::<Value>::new());

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use picket_engine::baseline::{
-    Baseline, Counts, Family, Key, Mark, Observer, Ongoing, Run, RunId, Votes, blocks,
+    Baseline, Counts, Family, Key, Mark, Observer, Ongoing, Run, Votes, blocks,
 };
 use picket_engine::learned::{
     Block, Budget, Cadence, Detector, Lane, PluginTime, Rung, Scores, Severity, Subject, Surprise,
@@ -18,6 +18,7 @@ use picket_engine::{
     AccessSet, Arguments, Arrival, Fact, FileId, Input, KernelTime, Mode, ObservedArgv,
     ObservedPath, Order, Policy, Process, SandboxId, SyscallAbi,
 };
+use picket_tests::runs::run_id;
 
 const EVENTS: u64 = 200_000;
 const RUNS: u64 = 300;
@@ -119,12 +120,6 @@ fn open(path: String) -> Fact {
     Fact::Open { path, file: FileId { device: 1, inode: 2 }, links: 1, access: AccessSet::READ }
 }
 
-fn id(number: u64) -> RunId {
-    let mut bytes = [0; 16];
-    bytes.iter_mut().zip(number.to_be_bytes()).for_each(|(place, byte)| *place = byte);
-    RunId(bytes)
-}
-
 /// Learned by the observer that scores, so that it knows them by the same templates.
 fn learned() -> Baseline {
     let mut observer = Observer::new(KernelTime::BOOT, 0);
@@ -143,7 +138,7 @@ fn learned() -> Baseline {
                 .for_each(|(family, template, times)| run.count(family, template, times));
         }
         (0..3).for_each(|program| run.count(Family::Exec, &format!("/usr/bin/p{program}"), 1));
-        baseline.learn(id(number), &run);
+        baseline.learn(run_id(number), &run);
     }
     baseline
 }

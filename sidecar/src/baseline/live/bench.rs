@@ -52,7 +52,13 @@ impl Bench {
         !matches!(self.seats.get(&sandbox), Some(Seat::Passed))
     }
 
-    /// What a run has shown, and what follows. `known`: enough is known of its baseline.
+    /// Whether it is decided what becomes of the run in a sandbox.
+    pub(super) fn is_decided(&self, sandbox: SandboxId) -> bool {
+        self.seats.contains_key(&sandbox)
+    }
+
+    /// What a run has shown, and what follows. Whose it is, and whether enough is `known` of that one, matters until it is
+    /// decided what becomes of it.
     pub(super) fn hear(
         &mut self,
         store: Option<&Store>,
@@ -63,7 +69,7 @@ impl Bench {
     ) -> Result<(Vec<Anomaly>, Option<String>), StoreError> {
         let mut news = None;
         let mut anomalies = Vec::new();
-        if !self.seats.contains_key(&sandbox) {
+        if !self.is_decided(sandbox) {
             let judged = pupil.filter(|pupil| known && shown.started && !pupil.continuous);
             let (Some(pupil), Some(store)) = (judged, store) else {
                 self.seats.insert(sandbox, Seat::Passed);

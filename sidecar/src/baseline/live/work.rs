@@ -161,13 +161,9 @@ impl Worker {
         if self.observer.running_in(sandbox).is_none() {
             return;
         }
-        let pupil = self.pupil(sandbox);
-        if let Some(pupil) = &pupil {
-            self.look_up(pupil);
-        }
-        let known = pupil.as_ref().is_some_and(|pupil| {
-            self.shared.lock().progress.get(&pupil.identity).is_some_and(Progress::is_ready)
-        });
+        // Once for a run, and not for each of its deeds.
+        let (pupil, known) =
+            if self.bench.is_decided(sandbox) { (None, false) } else { self.whose(sandbox) };
         let Some((run, began, started)) = self.observer.running_in(sandbox) else { return };
         let shown = Deeds { run, began, started, deeds };
         let heard = self.bench.hear(self.store.as_ref(), sandbox, pupil.as_ref(), known, &shown);
@@ -192,6 +188,16 @@ impl Worker {
             }
             Err(error) => self.give_up(&error),
         }
+    }
+
+    /// Whose run it is, and whether enough is known of that one.
+    fn whose(&mut self, sandbox: SandboxId) -> (Option<Arc<Pupil>>, bool) {
+        let Some(pupil) = self.pupil(sandbox) else { return (None, false) };
+        self.look_up(&pupil);
+        let state = self.shared.lock();
+        let known = state.progress.get(&pupil.identity).is_some_and(Progress::is_ready);
+        drop(state);
+        (Some(pupil), known)
     }
 
     /// Puts evidence into the store, now.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use picket::baseline::{lesson, score};
 use picket::trace::{Reader, Replay};
 use picket_engine::baseline::{
-    Baseline, Counts, Key, Mark, Observer, Ongoing, Run, RunId, Votes, blocks, cadence, gate,
+    Baseline, Counts, Key, Mark, Observer, Ongoing, Votes, blocks, cadence, gate,
 };
 use picket_engine::learned::{
     Act, Budget, Cadence, Certificate, Detector, Lane, PluginTime, Rung, Scores, Severity, Subject,
     certify,
 };
 use picket_engine::{Effect, Input, Mode, SandboxId};
+use picket_tests::runs::{moved, run_id};
 
 use super::draw::Draw;
 use super::recorded::Traces;
@@ -97,7 +98,7 @@ impl Known {
         let mut baseline = Baseline::new(SUBJECT);
         for number in 0..LEARNED_DAYS * PER_DAY {
             let run = draw.of(&runs).ok_or("nothing was learned")?;
-            baseline.learn(id(number), &moved(run, at(number)));
+            baseline.learn(run_id(number), &moved(run, at(number)));
         }
         let missing: Vec<String> = gate(&baseline, cadence(&baseline))
             .iter()
@@ -266,19 +267,6 @@ const fn at(number: u64) -> u64 {
 
 fn mark(number: u64, scores: Scores) -> Mark {
     Mark { began: at(number), lasted: PluginTime::from_millis(1_000), started: true, scores }
-}
-
-/// The same deeds at another time.
-fn moved(run: &Run, began: u64) -> Run {
-    let mut other = Run::new(began, run.lasted(), true, run.facts());
-    run.counts().for_each(|(family, template, times)| other.count(family, template, times));
-    other
-}
-
-fn id(number: u64) -> RunId {
-    let mut bytes = [0; 16];
-    bytes.iter_mut().zip(number.to_be_bytes()).for_each(|(place, byte)| *place = byte);
-    RunId(bytes)
 }
 
 /// The exact 95 % interval of a Poisson count (Garwood, 1936), by bisection.

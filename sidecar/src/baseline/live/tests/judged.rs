@@ -62,6 +62,12 @@ fn exec(sandbox: SandboxId, nanos: u64, path: &str) -> Input {
 
 /// A run whose start is seen: the plugin and these programs.
 fn run(class: &mut Class, pupil: &Pupil, mode: Mode, programs: &[&str]) {
+    let now = begin(class, pupil, mode, programs);
+    class.tell([unregister(ONE, now + SECOND)]);
+}
+
+/// As [`run`], and it goes on. Answers when it began.
+fn begin(class: &mut Class, pupil: &Pupil, mode: Mode, programs: &[&str]) -> u64 {
     let now = crate::clock::now().as_nanos();
     let policy = Policy { mode, ..Policy::nothing_declared() };
     let (sandbox, arrival) = (ONE, Arrival::Gated);
@@ -71,7 +77,7 @@ fn run(class: &mut Class, pupil: &Pupil, mode: Mode, programs: &[&str]) {
     for path in programs {
         class.tell([exec(ONE, now + 2, path), memory(ONE, now + 2, MemoryUse::Attached)]);
     }
-    class.tell([unregister(ONE, now + SECOND)]);
+    now
 }
 
 fn shown(class: &Class) -> Progress {
@@ -168,6 +174,26 @@ fn evidence_survives_a_restart_and_a_ruling_is_heard_by_the_next_run() {
     store.rule(&pupil.identity, 2, Ruling::Benign, ("me", "was nothing")).unwrap();
     run(&mut class, &pupil, Mode::Enforce, &[]);
     assert_eq!(class.evidence().unwrap().standing, Standing::Disabled);
+}
+
+#[test]
+fn a_ruling_is_heard_within_a_second_while_the_frozen_run_is_held() {
+    let (mut class, pupil) = known(60, budgets(None, Some(30)));
+    let began = loop {
+        let began = begin(&mut class, &pupil, Mode::Enforce, &["/tmp/novel"]);
+        if !(class.accused)().is_empty() {
+            break began;
+        }
+        class.tell([unregister(ONE, began + SECOND)]);
+        class.a_day_goes_by();
+    };
+    // The first tick stores what there is; the next time that happens is a minute later.
+    class.tell([tick(began + SECOND)]);
+    let mut store = Store::open(&class.shared.store).unwrap();
+    store.rule(&pupil.identity, 1, Ruling::Deserved, ("me", "an attack")).unwrap();
+    class.tell([tick(began + 2 * SECOND)]);
+    assert_eq!(shown(&class).evidence.unwrap().standing, Standing::Active);
+    assert_eq!(class.evidence().unwrap().standing, Standing::Active);
 }
 
 #[test]
