@@ -137,12 +137,17 @@ impl Bench {
         Ok(())
     }
 
-    /// Hears what was ruled on those that may not act until then. Answers whether anything was.
-    pub(super) fn hear_rulings(&mut self, store: &Store) -> Result<bool, StoreError> {
+    /// Hears what was ruled on those that may not act until then, and if asked to on everybody: a ruling may be changed.
+    /// Answers whether anything was.
+    pub(super) fn hear_rulings(
+        &mut self,
+        store: &Store,
+        everybody: bool,
+    ) -> Result<bool, StoreError> {
         let mut heard = false;
         for pupil in self.pupils() {
             if let Some(judge) = self.judges.get_mut(&pupil.identity)
-                && judge.is_suspended()
+                && (everybody || judge.is_suspended())
             {
                 heard |= judge.hear_rulings(store, &pupil)?;
             }

@@ -239,15 +239,15 @@ impl Worker {
             nobody.map(|(sandbox, _)| *sandbox).collect()
         };
         self.observer.keep_only(|sandbox| unwanted.binary_search(&sandbox).is_err());
+        let is_due = self.keep_at <= at;
         let is_ruled = match &self.store {
-            Some(store) => self.bench.hear_rulings(store),
+            Some(store) => self.bench.hear_rulings(store, is_due),
             None => Ok(false),
         };
         match is_ruled {
             // At once: it may act again from here on, whatever happens to this Picket.
-            Ok(true) => self.keep(),
-            Ok(false) if self.keep_at <= at => self.keep(),
-            Ok(false) => {}
+            Ok(is_ruled) if is_ruled || is_due => self.keep(),
+            Ok(_) => {}
             Err(error) => self.give_up(&error),
         }
         let long: Vec<SandboxId> = self

@@ -194,6 +194,12 @@ fn a_ruling_is_heard_within_a_second_while_the_frozen_run_is_held() {
     class.tell([tick(began + 2 * SECOND)]);
     assert_eq!(shown(&class).evidence.unwrap().standing, Standing::Active);
     assert_eq!(class.evidence().unwrap().standing, Standing::Active);
+    // Nobody waits for another one, which may take a minute.
+    store.rule(&pupil.identity, 2, Ruling::Benign, ("me", "was nothing after all")).unwrap();
+    class.tell([tick(began + 3 * SECOND)]);
+    assert_eq!(class.evidence().unwrap().standing, Standing::Active);
+    class.tell([tick(began + 63 * SECOND)]);
+    assert_eq!(class.evidence().unwrap().standing, Standing::Disabled);
 }
 
 #[test]
