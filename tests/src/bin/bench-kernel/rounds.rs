@@ -201,7 +201,7 @@ fn alternate(
         }
         let of_events = stage.dropped(id)?;
         let undisturbed = stage::others() == others + 1;
-        drop(stage);
+        stage::leave(stage, others);
         let after = workers.measure(rows)?;
         if !undisturbed || stage::others() != others {
             thrown += 1;

@@ -91,7 +91,7 @@ pub(crate) fn run(rounds: usize) -> Outcome<Figures> {
         let without = workers.measure()?;
         stage.probe.slots().load_table(id, &table)?;
         let with = workers.measure()?;
-        drop(stage);
+        stage::leave(stage, others);
         let after = workers.measure()?;
         if stage::others() != others {
             thrown += 1;

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aya::programs::loaded_programs;
 use picket::clock;
@@ -110,6 +112,16 @@ impl Stage {
             self.sandboxes += 1;
         }
         Ok(())
+    }
+}
+
+/// Lets go of a stage and waits until the kernel has freed its programs, which it does a moment after they are detached: a
+/// short row is over before, and would take them for somebody else's.
+pub(crate) fn leave(stage: Stage, others: usize) {
+    drop(stage);
+    let given_up = Instant::now() + Duration::from_secs(2);
+    while others < self::others() && Instant::now() < given_up {
+        thread::park_timeout(Duration::from_millis(5));
     }
 }
 
