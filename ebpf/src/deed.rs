@@ -1,24 +1,24 @@
 //! Deeds that are judged by their arguments: which of them the sandbox has declared, which it has shown before, and the
 //! record if not.
 
-use aya_ebpf::{macros::map, maps::LruHashMap};
+use aya_ebpf::macros::map;
 use picket_abi::{
-    DeedKey, Lost, Memory, Namespaces, SLOT_EXECUTABLE_MEMORY, Socket, hook, kind, new_namespace,
+    Lost, Memory, Namespaces, SLOT_EXECUTABLE_MEMORY, Socket, hook, kind, new_namespace,
     socket_class,
 };
 
 use crate::{
     bounds,
     count::{self, Done},
-    kernel::{Object, offset},
+    kernel::{Object, Window, offset},
     output::{self, Ring},
     scope::Scope,
+    seen::Seen,
 };
 
-/// Deeds shown in this epoch. Value: unused. Writer and reader: the hooks of sockets, memory and namespaces.
-/// Least recently used entries go first: an evicted deed is sent once more, never missed.
+/// Deeds shown in this epoch, 4,096. Writer and reader: the hooks of sockets, memory and namespaces.
 #[map]
-static SEEN_DEEDS: LruHashMap<DeedKey, u8> = LruHashMap::with_max_entries(4_096, 0);
+static SEEN_DEEDS: Seen<2, 10> = Seen::new();
 
 /// `SOCK_TYPE_MASK`: `socket` takes flags beside the type.
 const SOCKET_TYPE: u32 = 0xf;
@@ -137,7 +137,10 @@ fn differing(old: Object, new: Object) -> u32 {
 #[inline(always)]
 fn try_differing(old: Object, new: Object) -> Result<u32, Lost> {
     let first = offset!(nsproxy_uts_ns);
-    let (old, new) = (old.window::<PROXY_WORDS>(first)?, new.window::<PROXY_WORDS>(first)?);
+    let (mut old, mut new) =
+        (Window::<PROXY_WORDS>::on(old, first), Window::<PROXY_WORDS>::on(new, first));
+    old.open()?;
+    new.open()?;
     let flag = |offset: u32, flag: u32| -> Result<u32, Lost> {
         Ok(bounds::differ(old.field(offset)?, new.field(offset)?) as u32 * flag)
     };
@@ -163,15 +166,14 @@ fn once(
     what: u32,
     send: impl FnOnce() -> Result<(), Lost>,
 ) -> Result<Done, Lost> {
-    let key =
-        DeedKey { slot: scope.slot, epoch: scope.settings.epoch, kind: u32::from(kind), what };
-    if SEEN_DEEDS.get_ptr(key).is_some() {
+    let deed = [scope.era(), u64::from(kind) << 32 | u64::from(what)];
+    if SEEN_DEEDS.has(&deed) {
         return Ok(Done::Aggregated);
     }
     send()?;
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
-        let _ = SEEN_DEEDS.insert(key, 1, 0);
+        SEEN_DEEDS.remember(&deed);
     }
     Ok(Done::Submitted)
 }

@@ -4,22 +4,22 @@
 //! can race, and a name that does not exist yet is known by its directory. An operation with two names is two records,
 //! each judged and counted by itself.
 
-use aya_ebpf::{macros::map, maps::LruHashMap};
-use picket_abi::{File, FileKey, FileShort, Lost, file_operation, hook, kind, path_state};
+use aya_ebpf::macros::map;
+use picket_abi::{File, FileShort, Lost, file_operation, hook, kind, path_state};
 
 use crate::{
     count::{self, Done},
-    file::{self, Opened},
+    file::{self, Known, Opened},
     kernel::{Object, offset},
     output::{self, Ring},
     path::Place,
     scope::{self, Scope},
+    seen::Seen,
 };
 
-/// Operations shown in this epoch. Key: object, name and operation. Value: unused. Writer and reader: the `path` hooks.
-/// Least recently used entries go first: an evicted one is sent once more, never missed.
+/// Operations shown in this epoch, 8,192. Writer and reader: the `path` hooks.
 #[map]
-static SEEN_OPERATIONS: LruHashMap<FileKey, u8> = LruHashMap::with_max_entries(8_192, 0);
+static SEEN_OPERATIONS: Seen<7, 11> = Seen::new();
 
 /// Every operation but a received descriptor writes.
 const FMODE_WRITE: u32 = 2;
@@ -34,7 +34,8 @@ const S_IFIFO: u32 = 0o010_000;
 pub fn observe_name(operation: u32, directory: Object, dentry: Object) {
     if let Some(scope) = scope::current() {
         count::account(&scope, hook::FILE_OPERATION, || {
-            report(&scope, operation, dentry, directory.read_pointer(offset!(path_mnt))?)
+            let mount = directory.read_pointer(offset!(path_mnt))?;
+            report(&scope, operation, dentry.untyped()?, mount)
         });
     }
 }
@@ -109,38 +110,32 @@ fn inspect(operation: u32, dentry: Object, vfsmount: Object) -> Result<Opened, L
             file.path_state = path_state::NAMELESS;
         }
     }
+    let mount = file::mount_of(vfsmount);
+    let name = dentry.read(offset!(dentry_name_hash))?;
     Ok(Opened {
         file,
-        place: Place {
-            dentry,
-            mount: Object(vfsmount.0.wrapping_sub(offset!(mount_mnt) as usize)),
+        known: Known {
+            inode: file.inode,
+            superblock,
+            place: Place { dentry, mount },
+            parent,
+            name,
         },
-        parent: parent.address(),
-        name: dentry.read(offset!(dentry_name_hash))?,
     })
 }
 
 #[inline(always)]
 fn report_new(scope: &Scope, hook: u16, named: &Opened) -> Result<Done, Lost> {
-    let key = FileKey {
-        slot: scope.slot,
-        epoch: scope.settings.epoch,
-        device: named.file.device,
-        // Accesses are three bits.
-        access: named.file.operation << 8 | named.file.access,
-        inode: named.file.inode,
-        dentry: named.place.dentry.address(),
-        parent: named.parent,
-        name: named.name,
-        mount: named.place.mount.address(),
-    };
-    if SEEN_OPERATIONS.get_ptr(key).is_some() {
+    // Accesses are three bits.
+    let what = named.file.operation << 8 | named.file.access;
+    let deed = named.known.deed(scope.era(), what);
+    if SEEN_OPERATIONS.has(&deed) {
         return Ok(Done::Aggregated);
     }
     file::send(scope, named, hook, kind::FILE_OPERATION)?;
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
-        let _ = SEEN_OPERATIONS.insert(key, 1, 0);
+        SEEN_OPERATIONS.remember(&deed);
     }
     Ok(Done::Submitted)
 }
@@ -148,18 +143,9 @@ fn report_new(scope: &Scope, hook: u16, named: &Opened) -> Result<Done, Lost> {
 /// An open of which nobody can say what it opened: a file without anything that a rule could hold on to.
 #[inline(always)]
 pub fn report_unknown(scope: &Scope) -> Result<Done, Lost> {
-    let key = FileKey {
-        slot: scope.slot,
-        epoch: scope.settings.epoch,
-        device: 0,
-        access: FMODE_READ | FMODE_WRITE,
-        inode: 0,
-        dentry: 0,
-        parent: 0,
-        name: 0,
-        mount: 0,
-    };
-    if SEEN_OPERATIONS.get_ptr(key).is_some() {
+    // No file has none of all this.
+    let deed = [scope.era(), u64::from(FMODE_READ | FMODE_WRITE), 0, 0, 0, 0, 0];
+    if SEEN_OPERATIONS.has(&deed) {
         return Ok(Done::Aggregated);
     }
     let header = output::header(scope, hook::OPEN, kind::OPEN, 0);
@@ -182,7 +168,7 @@ pub fn report_unknown(scope: &Scope) -> Result<Done, Lost> {
     entry.submit(0);
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
-        let _ = SEEN_OPERATIONS.insert(key, 1, 0);
+        SEEN_OPERATIONS.remember(&deed);
     }
     Ok(Done::Submitted)
 }

@@ -1,8 +1,10 @@
 //! Reads kernel structures at offsets that are constants by the time the verifier looks.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel,
-    generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+    generated::{self, bpf_get_current_task_btf, bpf_task_pt_regs},
 };
 use picket_abi::{Lost, Offsets};
 
@@ -57,18 +59,20 @@ impl Object {
             .map_err(|_| Lost::ReadFailed)
     }
 
-    /// A checked copy of some words of a structure, for fields that are looked at together: the helper's call costs more than
-    /// the bytes.
-    #[inline(always)]
-    pub fn window<const WORDS: usize>(self, start: u32) -> Result<Window<WORDS>, Lost> {
-        let start = start & !7;
-        Ok(Window { object: self, start, words: self.read(start)? })
-    }
-
     /// Follows a pointer field by a checked copy; the result has no type.
     #[inline(always)]
     pub fn read_pointer(self, offset: u32) -> Result<Self, Lost> {
         self.read::<*const u8>(offset).map(Self)
+    }
+
+    /// The same address as just a number, for those that a hook was handed: the verifier lets nobody calculate with a pointer
+    /// whose type it knows.
+    ///
+    /// VERIFIER(6.1): "math between ptr_ pointer and … is not allowed" in the sum that finds a deed's place.
+    #[inline(always)]
+    pub fn untyped(self) -> Result<Self, Lost> {
+        // SAFETY: eight bytes of our own stack; what is copied has no type.
+        unsafe { bpf_probe_read_kernel(&raw const self.0) }.map(Self).map_err(|_| Lost::ReadFailed)
     }
 
     /// The object's address, to be compared or stored as a key.
@@ -78,20 +82,37 @@ impl Object {
     }
 }
 
-/// A few words of a kernel structure.
+/// A checked copy of some words of a structure, for fields that are looked at together: the helper's call costs more than
+/// the bytes.
 pub struct Window<const WORDS: usize> {
     object: Object,
     start: u32,
-    words: [u64; WORDS],
+    words: MaybeUninit<[u64; WORDS]>,
 }
 
 impl<const WORDS: usize> Window<WORDS> {
+    /// On the words of the object from `start` on. Closed: it shows nothing before it is opened.
+    #[inline(always)]
+    pub fn on(object: Object, start: u32) -> Self {
+        Self { object, start: start & !7, words: MaybeUninit::uninit() }
+    }
+
+    /// Copies the words, in place: as a function's result they would be copied once more, on the stack.
+    #[inline(always)]
+    pub fn open(&mut self) -> Result<(), Lost> {
+        let (to, size) = (self.words.as_mut_ptr(), size_of::<[u64; WORDS]>() as u32);
+        let from = self.object.0.wrapping_add(self.start as usize);
+        // SAFETY: room for the size; the helper checks the address and reports a fault instead of taking it.
+        let failed = unsafe { generated::bpf_probe_read_kernel(to.cast(), size, from.cast()) };
+        if failed == 0 { Ok(()) } else { Err(Lost::ReadFailed) }
+    }
+
     /// A field: from the copy, or by itself where this kernel has it elsewhere. Offsets are constants by the time the verifier
     /// looks, so it drops one of the two ways.
     #[inline(always)]
     pub fn field<T: Copy>(&self, offset: u32) -> Result<T, Lost> {
         let within = offset.wrapping_sub(self.start) as usize;
-        if size_of_val(&self.words) - size_of::<T>() < within {
+        if size_of::<[u64; WORDS]>() - size_of::<T>() < within {
             return self.object.read(offset);
         }
         // SAFETY: inside the words, as was just compared.

@@ -25,6 +25,7 @@ mod path;
 mod peer;
 mod reach;
 mod scope;
+mod seen;
 mod sequence;
 mod traffic;
 mod uring;

@@ -3,15 +3,10 @@
 //! The cgroup hooks decide in the kernel: fast open, MPTCP and io_uring pass through them, and what is refused here
 //! has not happened.
 
-use aya_ebpf::{
-    bindings::bpf_sock_addr,
-    macros::map,
-    maps::{Array, LruHashMap},
-    programs::SockAddrContext,
-};
+use aya_ebpf::{bindings::bpf_sock_addr, macros::map, maps::Array, programs::SockAddrContext};
 use picket_abi::{
-    Destination, DestinationKey, Lost, MAX_NET_RULES, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN,
-    SLOT_REFUSE_NETWORK, flag, hook, kind, operation, rule_operation,
+    Destination, Lost, MAX_NET_RULES, NetRule, RULE_BANKS, SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK,
+    flag, hook, kind, operation, rule_operation,
 };
 
 use crate::{
@@ -19,6 +14,7 @@ use crate::{
     count::{self, Done},
     output::{self, Ring},
     scope::{self, Scope},
+    seen::Seen,
 };
 
 /// Declared destinations. Key: slot * banks + bank. Value: rules. Writer: picket, always the bank not in force.
@@ -26,10 +22,10 @@ use crate::{
 #[map]
 static NET_RULES: Array<[NetRule; MAX_NET_RULES]> = Array::with_max_entries(64 * RULE_BANKS, 0);
 
-/// Destinations shown in this epoch, those that were refused apart from the others. Value: unused, because an entry may be
-/// another one's by the time its value is read. Writer and reader: the socket hooks.
+/// Destinations shown in this epoch, 16,384, those that were refused apart from the others. Writer and reader: the socket
+/// hooks.
 #[map]
-static SEEN_DESTINATIONS: LruHashMap<DestinationKey, u8> = LruHashMap::with_max_entries(16_384, 0);
+static SEEN_DESTINATIONS: Seen<4, 12> = Seen::new();
 
 const IPPROTO_TCP: u16 = 6;
 const IPPROTO_MPTCP: u16 = 262;
@@ -79,6 +75,17 @@ impl Address {
         if mapped { 4 } else { 6 }
     }
 
+    /// What is remembered of it.
+    #[inline(always)]
+    fn deed(&self, era: u64, operation: u16, refused: bool) -> [u64; 4] {
+        let words = self.words.map(u64::from);
+        let way = u64::from(self.port)
+            | u64::from(self.protocol) << 16
+            | u64::from(operation) << 32
+            | u64::from(refused) << 48;
+        [era, words[0] | words[1] << 32, words[2] | words[3] << 32, way]
+    }
+
     #[inline(always)]
     fn with(at: *mut bpf_sock_addr, words: [u32; 4]) -> Self {
         // SAFETY: as in `v4`.
@@ -106,22 +113,12 @@ pub fn judge(operation: u16, address: Address) -> i32 {
     let Some(scope) = scope::current() else { return 1 };
     // The epoch before the rules: picket writes the rules first, so what is answered in an epoch is answered by its rules or
     // by newer ones.
-    // SAFETY: a field of a live map element. Volatile, here and in `is_declared`, for the order.
-    let epoch = unsafe { core::ptr::read_volatile(&raw const scope.settings.epoch) };
-    let mut key = DestinationKey {
-        slot: scope.slot,
-        epoch,
-        address: address.words,
-        port: address.port,
-        protocol: address.protocol,
-        operation,
-        refused: 0,
-    };
-    let answer = if SEEN_DESTINATIONS.get_ptr(key).is_some() {
+    let era = scope.era();
+    let answer = if SEEN_DESTINATIONS.has(&address.deed(era, operation, false)) {
         count::seen_preemptible(&scope, hook);
         ALLOW
     } else {
-        answer_new(&scope, hook, operation, &address, &mut key)
+        answer_new(&scope, hook, operation, &address, era)
     };
     // VERIFIER(6.18): "R0 should have been in [0, 1]" — a value that went through the stack is a byte to the verifier.
     bounds::below::<2>(answer) as i32
@@ -132,36 +129,22 @@ pub fn judge(operation: u16, address: Address) -> i32 {
 pub fn observe_listener(address: &Address) {
     let Some(scope) = scope::current() else { return };
     let hook = hook_of(operation::LISTEN);
-    let mut key = DestinationKey {
-        slot: scope.slot,
-        epoch: scope.settings.epoch,
-        address: address.words,
-        port: address.port,
-        protocol: address.protocol,
-        operation: operation::BIND,
-        refused: 0,
-    };
-    let was_judged = address.port != 0 && SEEN_DESTINATIONS.get_ptr(key).is_some();
-    key.operation = operation::LISTEN;
-    if was_judged || SEEN_DESTINATIONS.get_ptr(key).is_some() {
+    let era = scope.era();
+    let bound = || SEEN_DESTINATIONS.has(&address.deed(era, operation::BIND, false));
+    let deed = address.deed(era, operation::LISTEN, false);
+    if (address.port != 0 && bound()) || SEEN_DESTINATIONS.has(&deed) {
         return count::seen_preemptible(&scope, hook);
     }
-    count::account(&scope, hook, || report(&scope, hook, operation::LISTEN, address, false, &key));
+    count::account(&scope, hook, || report(&scope, hook, operation::LISTEN, address, false, &deed));
 }
 
 #[inline(always)]
-fn answer_new(
-    scope: &Scope,
-    hook: u16,
-    operation: u16,
-    address: &Address,
-    key: &mut DestinationKey,
-) -> u64 {
+fn answer_new(scope: &Scope, hook: u16, operation: u16, address: &Address, era: u64) -> u64 {
     let refusing =
         if operation == operation::BIND { SLOT_REFUSE_LISTEN } else { SLOT_REFUSE_NETWORK };
     let refused = scope.settings.flags & refusing != 0 && !is_declared(scope, operation, address);
-    key.refused = u16::from(refused);
-    count::account(scope, hook, || report(scope, hook, operation, address, refused, key));
+    let deed = address.deed(era, operation, refused);
+    count::account(scope, hook, || report(scope, hook, operation, address, refused, &deed));
     if refused { REFUSE } else { ALLOW }
 }
 
@@ -172,9 +155,9 @@ fn report(
     operation: u16,
     address: &Address,
     refused: bool,
-    key: &DestinationKey,
+    deed: &[u64; 4],
 ) -> Result<Done, Lost> {
-    if refused && SEEN_DESTINATIONS.get_ptr(key).is_some() {
+    if refused && SEEN_DESTINATIONS.has(deed) {
         return Ok(Done::Aggregated);
     }
     let flags = if refused { flag::REFUSED } else { 0 };
@@ -194,7 +177,7 @@ fn report(
     entry.submit(0);
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
-        let _ = SEEN_DESTINATIONS.insert(key, 1, 0);
+        SEEN_DESTINATIONS.remember(deed);
     }
     Ok(Done::Submitted)
 }
@@ -207,7 +190,7 @@ fn is_declared(scope: &Scope, operation: u16, address: &Address) -> bool {
     }
     let wanted =
         if operation == operation::BIND { rule_operation::LISTEN } else { rule_operation::CONNECT };
-    // SAFETY: as for the epoch in `judge`.
+    // SAFETY: a field of a live map element. Volatile for the order, as the epoch in `judge`.
     let bank = unsafe { core::ptr::read_volatile(&raw const scope.settings.bank) };
     let bank = bank & (RULE_BANKS - 1);
     // SAFETY: as above.

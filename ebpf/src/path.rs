@@ -7,11 +7,11 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_kernel};
-use picket_abi::{PATH_PAD, path_state};
+use picket_abi::{Lost, PATH_PAD, path_state};
 
 use crate::{
     bounds,
-    kernel::{Object, offset},
+    kernel::{Object, Window, offset},
 };
 
 /// Components and mounts visited at most. A deeper path is unresolved, which no rule matches.
@@ -33,7 +33,8 @@ pub fn write<const ROOM: u64>(area: *mut u8, place: Place, namespace: u32) -> (u
     // SAFETY: the pad behind the path has room for it, eight-byte aligned like the record; see the bounds of `ascend`
     // for why no component reaches it.
     let progress = unsafe { area.add(ROOM as usize) }.cast::<Progress>();
-    let fresh = Progress { dentry: place.dentry, mount: place.mount, start: ROOM };
+    let Ok(root) = root_of(place.mount) else { return (path_state::UNREADABLE, 0) };
+    let fresh = Progress { dentry: place.dentry, mount: place.mount, root, start: ROOM };
     // SAFETY: as above. Volatile, here and below: the kernel changes it between our statements.
     unsafe { progress.write_volatile(fresh) };
     let mut walk = Walk { area, progress, state: path_state::TOO_DEEP };
@@ -44,8 +45,8 @@ pub fn write<const ROOM: u64>(area: *mut u8, place: Place, namespace: u32) -> (u
     // SAFETY: as above.
     let Progress { mount, start, .. } = unsafe { progress.read_volatile() };
     // Addresses do not leave the kernel.
-    let clean =
-        Progress { dentry: Object(core::ptr::null()), mount: Object(core::ptr::null()), start: 0 };
+    let nowhere = Object(core::ptr::null());
+    let clean = Progress { dentry: nowhere, mount: nowhere, root: nowhere, start: 0 };
     // SAFETY: as above.
     unsafe { progress.write_volatile(clean) };
     if walk.state != path_state::RESOLVED {
@@ -72,6 +73,8 @@ pub fn write<const ROOM: u64>(area: *mut u8, place: Place, namespace: u32) -> (u
 struct Progress {
     dentry: Object,
     mount: Object,
+    /// The root of the mount.
+    root: Object,
     start: u64,
 }
 
@@ -95,15 +98,15 @@ unsafe extern "C" fn ascend<const ROOM: u64>(_index: u64, walk: *mut Walk) -> i6
     // SAFETY: the kernel passes on the pointer that `write` gave it, to nobody else at the same time.
     let walk = unsafe { &mut *walk };
     // SAFETY: in the reserved record, see `write`.
-    let mut progress = unsafe { walk.progress.read_volatile() };
-    let outcome = match step(progress.dentry, progress.mount) {
+    let Progress { mut dentry, mut mount, mut root, mut start } =
+        unsafe { walk.progress.read_volatile() };
+    let outcome = match step(dentry, mount, root) {
         Step::Up(parent, name, length) => {
-            progress.dentry = parent;
-            push::<ROOM>(walk.area, &mut progress.start, name, length)
+            dentry = parent;
+            push::<ROOM>(walk.area, &mut start, name, length)
         }
-        Step::Through(mountpoint, outer) => {
-            progress.dentry = mountpoint;
-            progress.mount = outer;
+        Step::Through(mountpoint, outer, its_root) => {
+            (dentry, mount, root) = (mountpoint, outer, its_root);
             path_state::TOO_DEEP
         }
         Step::Top => path_state::RESOLVED,
@@ -111,7 +114,7 @@ unsafe extern "C" fn ascend<const ROOM: u64>(_index: u64, walk: *mut Walk) -> i6
         Step::Unreadable => path_state::UNREADABLE,
     };
     // SAFETY: as above.
-    unsafe { walk.progress.write_volatile(progress) };
+    unsafe { walk.progress.write_volatile(Progress { dentry, mount, root, start }) };
     if outcome == path_state::TOO_DEEP {
         return GO_ON;
     }
@@ -141,8 +144,8 @@ fn push<const ROOM: u64>(area: *mut u8, start: &mut u64, name: Object, length: u
 enum Step {
     /// A component with its name; go on with the parent.
     Up(Object, Object, u32),
-    /// The root of a mount; go on with the mountpoint in the outer mount.
-    Through(Object, Object),
+    /// The root of a mount; go on with the mountpoint in the outer mount, which has this root.
+    Through(Object, Object, Object),
     /// The root of the topmost mount.
     Top,
     /// A dentry without a parent that is no mount's root: a memfd, pipe or socket.
@@ -150,29 +153,38 @@ enum Step {
     Unreadable,
 }
 
+/// Words that hold a dentry's parent and its name's length and address. On 6.1 to 6.18; elsewhere a field may be read by
+/// itself.
+const DENTRY_WORDS: usize = 3;
+
 #[inline(always)]
-fn step(dentry: Object, mount: Object) -> Step {
-    try_step(dentry, mount).unwrap_or(Step::Unreadable)
+fn step(dentry: Object, mount: Object, root: Object) -> Step {
+    try_step(dentry, mount, root).unwrap_or(Step::Unreadable)
 }
 
 #[inline(always)]
-fn try_step(dentry: Object, mount: Object) -> Result<Step, picket_abi::Lost> {
-    let root = mount.read_pointer(offset!(mount_mnt) + offset!(vfsmount_root))?;
+fn try_step(dentry: Object, mount: Object, root: Object) -> Result<Step, Lost> {
     if root.address() == dentry.address() {
         let outer = mount.read_pointer(offset!(mount_parent))?;
         if outer.address() == mount.address() {
             return Ok(Step::Top);
         }
         let mountpoint = mount.read_pointer(offset!(mount_mountpoint))?;
-        return Ok(Step::Through(mountpoint, outer));
+        return Ok(Step::Through(mountpoint, outer, root_of(outer)?));
     }
-    let parent = dentry.read_pointer(offset!(dentry_parent))?;
+    let mut words = Window::<DENTRY_WORDS>::on(dentry, offset!(dentry_parent));
+    words.open()?;
+    let parent = words.pointer(offset!(dentry_parent))?;
     if parent.address() == dentry.address() {
         return Ok(Step::Nameless);
     }
-    let name = dentry.read_pointer(offset!(dentry_name))?;
-    let length: u32 = dentry.read(offset!(dentry_name_len))?;
-    Ok(Step::Up(parent, name, length))
+    let name = words.pointer(offset!(dentry_name))?;
+    Ok(Step::Up(parent, name, words.field(offset!(dentry_name_len))?))
+}
+
+#[inline(always)]
+fn root_of(mount: Object) -> Result<Object, Lost> {
+    mount.read_pointer(offset!(mount_mnt) + offset!(vfsmount_root))
 }
 
 /// A path that ends in a mount of another namespace, or of none (a detached clone), is not canonical here.

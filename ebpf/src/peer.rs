@@ -4,7 +4,7 @@
 //! is told by that file, so that a rule for its path can speak of it; one without by its abstract name, or as nameless.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use picket_abi::{Lost, Peer, ReachKey, UNIX_NAME, file_operation, hook, kind, operation, whose};
+use picket_abi::{Lost, Peer, UNIX_NAME, file_operation, hook, kind, operation, whose};
 
 use crate::{
     bounds,
@@ -59,21 +59,15 @@ fn report(scope: &Scope, operation: u16, other: Object) -> Result<Done, Lost> {
         };
         return files::report_peer(scope, as_file, path);
     }
-    let key = ReachKey {
-        slot: scope.slot,
-        epoch: scope.settings.epoch,
-        kind: u32::from(kind::PEER),
-        how: u32::from(operation),
-        whom: other.address(),
-        start_time: 0,
-    };
-    if SEEN_REACHES.get_ptr(key).is_some() {
+    let how = u64::from(kind::PEER) << 32 | u64::from(operation);
+    let deed = [scope.era(), how, other.untyped()?.address(), 0];
+    if SEEN_REACHES.has(&deed) {
         return Ok(Done::Aggregated);
     }
     send(scope, operation, whose, other)?;
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
-        let _ = SEEN_REACHES.insert(key, 1, 0);
+        SEEN_REACHES.remember(&deed);
     }
     Ok(Done::Submitted)
 }

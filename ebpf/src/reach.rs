@@ -1,16 +1,14 @@
 //! A task of a sandbox reaches for a process: whose it is, and the record if it is not of the sandbox.
 
-use aya_ebpf::{
-    macros::map,
-    maps::{Array, LruHashMap},
-};
-use picket_abi::{Lost, Reach, ReachKey, hook, kind, whose};
+use aya_ebpf::{macros::map, maps::Array};
+use picket_abi::{Lost, Reach, hook, kind, whose};
 
 use crate::{
     count::{self, Done},
     kernel::{Object, offset},
     output::{self, Ring},
     scope::{self, Scope},
+    seen::Seen,
 };
 
 /// Picket's own process. Key: 0. Value: its number in the initial pid namespace, 0 while unknown. Writer: picket, which
@@ -18,10 +16,10 @@ use crate::{
 #[map]
 static PICKET: Array<u32> = Array::with_max_entries(1, 0);
 
-/// Processes and peers outside that were reached for in this epoch. Value: unused. Writer and reader: the reach and peer
-/// hooks. Least recently used entries go first: an evicted one is sent once more, never missed.
+/// Processes and peers outside that were reached for in this epoch, 2,048. A deed is how, for whom, and since when that one
+/// runs: numbers are used again. Writer and reader: the reach and peer hooks.
 #[map]
-pub static SEEN_REACHES: LruHashMap<ReachKey, u8> = LruHashMap::with_max_entries(2_048, 0);
+pub static SEEN_REACHES: Seen<4, 9> = Seen::new();
 
 /// Counts that the current task reaches for `target`, and reports it if the target is not of the same sandbox.
 #[inline(always)]
@@ -48,16 +46,10 @@ fn report(scope: &Scope, how: u32, number: u32, target: Object) -> Result<Done, 
         None if PICKET.get(0).is_some_and(|own| *own == tgid) => whose::PICKET,
         None => whose::OUTSIDE,
     };
-    let key = ReachKey {
-        slot: scope.slot,
-        epoch: scope.settings.epoch,
-        kind: u32::from(kind::REACH),
-        // Signals and modes are below 2^16.
-        how: how << 16 | number & 0xffff,
-        whom: u64::from(tgid),
-        start_time: target.load(offset!(task_start)),
-    };
-    if SEEN_REACHES.get_ptr(key).is_some() {
+    // Signals and modes are below 2^16.
+    let how_exactly = u64::from(kind::REACH) << 32 | u64::from(how << 16 | number & 0xffff);
+    let deed = [scope.era(), how_exactly, u64::from(tgid), target.load(offset!(task_start))];
+    if SEEN_REACHES.has(&deed) {
         return Ok(Done::Aggregated);
     }
     let header = output::header(scope, hook::REACH, kind::REACH, 0);
@@ -66,7 +58,7 @@ fn report(scope: &Scope, how: u32, number: u32, target: Object) -> Result<Done, 
     entry.submit(0);
     // After the record is in: see `file::report_open`.
     if scope.remembers() {
-        let _ = SEEN_REACHES.insert(key, 1, 0);
+        SEEN_REACHES.remember(&deed);
     }
     Ok(Done::Submitted)
 }

@@ -48,6 +48,14 @@ impl Scope {
         self.settings.generation
     }
 
+    /// The sandbox in its epoch: the first word of all that is remembered of it.
+    #[inline(always)]
+    pub fn era(&self) -> u64 {
+        // SAFETY: a word of a live map element. Volatile, so that a caller can read it before what is written before it.
+        let epoch = unsafe { core::ptr::read_volatile(&raw const self.settings.epoch) };
+        u64::from(self.slot) | u64::from(epoch) << 32
+    }
+
     /// Whether what the sandbox shows is remembered as seen: not while its launcher still acts.
     #[inline(always)]
     pub fn remembers(&self) -> bool {

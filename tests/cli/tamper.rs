@@ -10,9 +10,7 @@ use std::path::Path;
 use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::loaded_programs;
 use libc::{SIGCONT, SIGINT, SIGKILL, SIGSTOP};
-use picket_abi::{
-    DeedKey, DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, ReachKey, Shelf, Slot, TaskOf,
-};
+use picket_abi::{MAX_NET_RULES, Member, NetRule, Shelf, Slot, TaskOf};
 use picket_tests::{meddle, wait_for, wait_until};
 use serde_json::Value;
 
@@ -283,18 +281,17 @@ fn f9_a_full_table_of_tasks_is_counted_and_no_attack() {
     run.end().assert_honest(130);
 }
 
-/// Puts twice as many keys that nobody uses as there is room for into a table that forgets what was used least.
-fn fill<const KEY: usize>(run: &Run, name: &str) {
+/// Fills all places of a table of what was seen with deeds of nobody.
+fn fill<const PLACE: usize>(run: &Run, name: &str) {
     let table = meddle::map(run.pid(), name);
-    let room = table.info().unwrap().max_entries();
-    let mut table: HashMap<MapData, [u8; KEY], u8> = Map::LruHashMap(table).try_into().unwrap();
-    for number in 0..2 * room {
-        let mut key = [0xff; KEY];
-        key[..4].copy_from_slice(&number.to_ne_bytes());
-        table.insert(key, 1, 0).unwrap();
+    let mut table: Array<MapData, [u8; PLACE]> = Map::Array(table).try_into().unwrap();
+    // Even, so that no place seems to be written just now.
+    for place in 0..table.len() {
+        table.set(place, [0xfe; PLACE], 0).unwrap();
     }
-    let there = table.keys().filter(|key| key.as_ref().is_ok_and(|key| key.ends_with(&[0xff; 8])));
-    assert!(room / 2 < u32::try_from(there.count()).unwrap(), "{name} is not full");
+    let there =
+        table.iter().filter(|place| place.as_ref().is_ok_and(|place| place.contains(&0xfe)));
+    assert!(table.len() / 2 < u32::try_from(there.count()).unwrap(), "{name} is not full");
 }
 
 #[test]
@@ -304,11 +301,13 @@ fn f9_tables_of_what_was_seen_that_others_fill_hide_nothing() {
     let script = "until [ -e go ]; do sleep 0.1; done; cat secret; exec sleep 99";
     let (run, _) = start(&plugin, &[], script, "");
     run.await_report("running");
-    fill::<{ size_of::<FileKey>() }>(&run, "SEEN_FILES");
+    // Four deeds a place, each with a word before it.
+    fill::<{ 4 * 8 * (1 + 7) }>(&run, "SEEN_FILES");
+    fill::<{ 4 * 8 * (1 + 7) }>(&run, "SEEN_OPERATIONS");
     // The kernel keeps fifteen bytes of a name.
-    fill::<{ size_of::<DestinationKey>() }>(&run, "SEEN_DESTINATIO");
-    fill::<{ size_of::<DeedKey>() }>(&run, "SEEN_DEEDS");
-    fill::<{ size_of::<ReachKey>() }>(&run, "SEEN_REACHES");
+    fill::<{ 4 * 8 * (1 + 4) }>(&run, "SEEN_DESTINATIO");
+    fill::<{ 4 * 8 * (1 + 2) }>(&run, "SEEN_DEEDS");
+    fill::<{ 4 * 8 * (1 + 4) }>(&run, "SEEN_REACHES");
     plugin.write("go", "");
     let ended = run.end();
     assert_eq!(ended.code, 120, "{ended:?}");

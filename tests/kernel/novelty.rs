@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 use picket::clock;
 
@@ -53,6 +54,32 @@ fn what_the_launcher_shows_is_still_new_when_the_plugin_does_it() {
     eye().slots().replace(sandbox.id, &policy, clock::now()).unwrap();
     assert_eq!(times(&sandbox.act(|| show(&file)), &file), [3; 4]);
     assert_eq!(times(&sandbox.act(|| show(&file)), &file), [3; 4]);
+}
+
+#[test]
+fn each_of_many_files_is_reported_though_threads_open_them_at_once() {
+    const FILES: usize = 600;
+    let place = Place::new();
+    let files: Vec<PathBuf> =
+        (0..FILES).map(|number| place.file(format!("data-{number}"))).collect();
+    let sandbox = watched();
+    let open_all = || {
+        // Each thread begins elsewhere, so that they write to the same places at different times and at the same.
+        thread::scope(|scope| {
+            for start in [0, 1, FILES / 2] {
+                let files = files.iter().cycle().skip(start).take(FILES);
+                scope.spawn(|| files.for_each(|file| drop(File::open(file).unwrap())));
+            }
+        });
+    };
+    let seen = sandbox.act(open_all);
+    let reported = seen.paths();
+    for file in &files {
+        assert!(reported.contains(&at(file)), "{file:?} was never reported");
+    }
+    // Two threads may be first at once, and a place may be too full; nearly all are known from then on.
+    let again = sandbox.act(open_all).paths().len() - reported.len();
+    assert!(again < FILES / 10, "{again} records of files that were reported before");
 }
 
 #[test]

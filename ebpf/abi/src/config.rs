@@ -1,5 +1,4 @@
-//! What user space writes into maps and the kernel programs read: slots, membership, network rules;
-//! and the keys of what the kernel programs remember on their own.
+//! What user space writes into maps and the kernel programs read: slots, membership, network rules.
 
 /// System calls with a bit in a slot: native numbers below this. Everything else is always novel.
 pub const SYSCALLS: u32 = 512;
@@ -154,69 +153,3 @@ pub struct NetRule {
     pub family: u8,
 }
 const _: () = assert!(size_of::<NetRule>() == 40);
-
-/// An opened file as the kernel remembers having seen it: the object (device, inode), the name it was reached by
-/// (dentry, its parent and name hash, mount) and how it was opened. A rename, a link or a bind mount changes the key.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileKey {
-    /// Index in `SLOTS`.
-    pub slot: u32,
-    /// The slot's epoch.
-    pub epoch: u32,
-    /// Device number of the file system, kernel encoding.
-    pub device: u32,
-    /// Access bits.
-    pub access: u32,
-    /// Inode number.
-    pub inode: u64,
-    /// Address of the dentry; only compared.
-    pub dentry: u64,
-    /// Address of the dentry's parent; only compared.
-    pub parent: u64,
-    /// Hash and length of the last name, as the kernel keeps them.
-    pub name: u64,
-    /// Address of the mount; only compared.
-    pub mount: u64,
-}
-const _: () = assert!(size_of::<FileKey>() == 56);
-
-/// A destination as the kernel remembers having seen it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DestinationKey {
-    /// Index in `SLOTS`.
-    pub slot: u32,
-    /// The slot's epoch.
-    pub epoch: u32,
-    /// Address as in [`NetRule::network`].
-    pub address: [u32; 4],
-    /// Port, host order.
-    pub port: u16,
-    /// IP protocol number.
-    pub protocol: u16,
-    /// [`crate::operation`].
-    pub operation: u16,
-    /// 1 where the kernel refused it.
-    pub refused: u16,
-}
-const _: () = assert!(size_of::<DestinationKey>() == 32);
-
-/// A process or peer outside the sandbox as the kernel remembers having seen it reached for.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReachKey {
-    /// Index in `SLOTS`.
-    pub slot: u32,
-    /// The slot's epoch.
-    pub epoch: u32,
-    /// [`crate::kind`] of the record.
-    pub kind: u32,
-    /// [`crate::reach`] and the signal, or [`crate::operation`].
-    pub how: u32,
-    /// The process, or the address of the peer's socket; only compared.
-    pub whom: u64,
-    /// Start of the process: numbers are used again. Zero for a socket.
-    pub start_time: u64,
-}
-const _: () = assert!(size_of::<ReachKey>() == 32);

@@ -137,18 +137,3 @@ pub mod socket_class {
         }
     }
 }
-
-/// A deed as the kernel remembers having seen it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeedKey {
-    /// Index in `SLOTS`.
-    pub slot: u32,
-    /// The slot's epoch.
-    pub epoch: u32,
-    /// [`crate::kind`] of its record.
-    pub kind: u32,
-    /// [`socket_class`], [`memory_use`] or [`new_namespace`].
-    pub what: u32,
-}
-const _: () = assert!(size_of::<DeedKey>() == 16);

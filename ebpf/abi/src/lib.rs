@@ -16,12 +16,12 @@ pub mod surprise;
 mod traffic;
 
 pub use config::{
-    DestinationKey, FileKey, MAX_NET_RULES, Member, NetRule, RULE_BANKS, ReachKey,
-    SLOT_EXECUTABLE_MEMORY, SLOT_REFUSE_LISTEN, SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS,
-    SYSCALLS, Shelf, Slot, TaskOf, WAYS, rule_operation, shelf,
+    MAX_NET_RULES, Member, NetRule, RULE_BANKS, SLOT_EXECUTABLE_MEMORY, SLOT_REFUSE_LISTEN,
+    SLOT_REFUSE_NETWORK, SLOT_STARTING, SYSCALL_WORDS, SYSCALLS, Shelf, Slot, TaskOf, WAYS,
+    rule_operation, shelf,
 };
 pub use count::{Counts, HOOKS, Lost, SlotCounts, hook};
-pub use deed::{DeedKey, Memory, Namespaces, Socket, memory_use, new_namespace, socket_class};
+pub use deed::{Memory, Namespaces, Socket, memory_use, new_namespace, socket_class};
 pub use offsets::{ABSENT, Offsets};
 pub use record::{
     ARGV_MAX, Calls, Destination, Exec, ExecLong, ExecShort, Exit, File, FileLong, FileShort, Fork,

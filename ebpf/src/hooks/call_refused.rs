@@ -20,7 +20,7 @@ use super::open_exit::{RETURN_VALUE, file_of};
 use crate::{
     arguments,
     count::{self, Done},
-    file::{self, Opened},
+    file,
     kernel::{self, Object, offset},
     output::{self, Ring},
     path::Place,
@@ -121,6 +121,18 @@ fn word_of_user(address: u64) -> u64 {
     word
 }
 
+/// What is told of the directory: its path.
+const UNKNOWN: File = File {
+    inode: 0,
+    device: 0,
+    access: 0,
+    links: 0,
+    mode: 0,
+    path_state: path_state::RESOLVED,
+    path_start: 0,
+    operation: 0,
+};
+
 #[inline(never)]
 fn report(scope: &Scope, number: u64, flags: u64, start: u64, text: u64) -> Result<Done, Lost> {
     let mut first = 0_u8;
@@ -136,8 +148,7 @@ fn report(scope: &Scope, number: u64, flags: u64, start: u64, text: u64) -> Resu
     // SAFETY: as above.
     let name = unsafe { (&raw mut (*record).name).cast::<u8>() };
     // SAFETY: the helper checks the source and writes at most NAME_MAX bytes, the last a NUL.
-    let copied =
-        unsafe { bpf_probe_read_user_str(name.cast(), NAME_MAX as u32, text as *const _) };
+    let copied = unsafe { bpf_probe_read_user_str(name.cast(), NAME_MAX as u32, text as *const _) };
     // Full to the brim may be cut.
     let whole = 0 < copied && copied < NAME_MAX as i64;
     let length = if whole { copied as u32 - 1 } else { NAME_MAX as u32 };
@@ -151,7 +162,7 @@ fn report(scope: &Scope, number: u64, flags: u64, start: u64, text: u64) -> Resu
     unsafe { (&raw mut (*record).reserved).write(0) };
     // SAFETY: as above.
     let area = unsafe { (&raw mut (*record).path.bytes).cast::<u8>() };
-    let placed = file::place_path::<{ PATH_SHORT as u64 }>(area, &directory, namespace);
+    let placed = file::place_path::<{ PATH_SHORT as u64 }>(area, UNKNOWN, directory, namespace);
     // SAFETY: as above.
     unsafe { (&raw mut (*record).directory).write(placed) };
     entry.submit(0);
@@ -160,7 +171,7 @@ fn report(scope: &Scope, number: u64, flags: u64, start: u64, text: u64) -> Resu
 
 /// Where a name starts: at the task's root, at its working directory, or at a directory that it has open.
 #[inline(always)]
-fn directory(start: u64, first: u8) -> Result<Opened, Lost> {
+fn directory(start: u64, first: u8) -> Result<Place, Lost> {
     let (mount, dentry) = if first == b'/' || start & 0xffff_ffff == AT_FDCWD {
         let place = if first == b'/' { offset!(fs_root) } else { offset!(fs_pwd) };
         let fs = Object::current_task().read_pointer(offset!(task_fs))?;
@@ -170,19 +181,8 @@ fn directory(start: u64, first: u8) -> Result<Opened, Lost> {
         )
     } else {
         // Closed by another thread meanwhile: who does that is told as having lost a record.
-        let file = file_of(start & 0xffff_ffff)?.ok_or(Lost::ReadFailed)?;
+        let file = file_of(Object::current_task(), start & 0xffff_ffff)?.ok_or(Lost::ReadFailed)?;
         (file.read_pointer(offset!(file_mnt))?, file.read_pointer(offset!(file_dentry))?)
     };
-    let file = File {
-        inode: 0,
-        device: 0,
-        access: 0,
-        links: 0,
-        mode: 0,
-        path_state: path_state::RESOLVED,
-        path_start: 0,
-        operation: 0,
-    };
-    let mount = Object(mount.0.wrapping_sub(offset!(mount_mnt) as usize));
-    Ok(Opened { file, place: Place { dentry, mount }, parent: 0, name: 0 })
+    Ok(Place { dentry, mount: file::mount_of(mount) })
 }

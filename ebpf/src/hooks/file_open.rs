@@ -5,7 +5,6 @@
 //! the active LSMs. Emits: `picket_abi::FileShort` or `FileLong`, on the first open of an object by a name in an epoch.
 
 use aya_ebpf::{macros::lsm, programs::LsmContext};
-use picket_abi::hook;
 
 use crate::{count, file, kernel::Object, scope};
 
@@ -14,7 +13,7 @@ use crate::{count, file, kernel::Object, scope};
 fn file_open(ctx: LsmContext) -> i32 {
     if let Some(scope) = scope::current() {
         let opened = Object(ctx.arg::<*const u8>(0));
-        count::account(&scope, hook::OPEN, || file::report_open(&scope, opened));
+        file::observe_open(&scope, Ok(Some(opened)), count::seen_preemptible);
     }
     // An earlier LSM's refusal stays; we add none.
     ctx.arg::<i32>(1)

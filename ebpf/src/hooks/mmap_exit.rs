@@ -44,7 +44,7 @@ fn report(scope: &Scope, registers: Object, returned: i64) -> Result<Done, Lost>
         return Ok(Done::Filtered);
     }
     let descriptor: u64 = registers.load(offset!(regs_r8));
-    let Some(mapped) = file_of(descriptor & 0xffff_ffff)? else {
+    let Some(mapped) = file_of(Object::current_task(), descriptor & 0xffff_ffff)? else {
         return Ok(Done::Filtered);
     };
     file::report_mapped(scope, mapped)

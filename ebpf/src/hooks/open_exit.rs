@@ -8,7 +8,7 @@
 //! set), opens inside exec (the exec hook reports the program).
 
 use aya_ebpf::{EbpfContext, macros::tracepoint, programs::TracePointContext};
-use picket_abi::{Lost, hook};
+use picket_abi::Lost;
 
 use crate::{
     count::{self, Done},
@@ -47,11 +47,13 @@ fn sys_exit_open_by_handle_at(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn observe(ctx: &TracePointContext) -> u32 {
-    if let Some(scope) = scope::current() {
+    let task = Object::current_task();
+    if let Some(scope) = scope::of_task(task) {
         // SAFETY: the tracepoint's context is 24 bytes long. Volatile: a plain load may be merged with a check.
         let returned =
             unsafe { ctx.as_ptr().cast::<u8>().add(RETURN_VALUE).cast::<i64>().read_volatile() };
-        count::account(&scope, hook::OPEN, || report(&scope, returned));
+        let opened = if returned < 0 { Ok(None) } else { file_of(task, returned as u64) };
+        file::observe_open(&scope, opened, count::seen);
     }
     0
 }
@@ -62,16 +64,16 @@ pub fn report(scope: &Scope, returned: i64) -> Result<Done, Lost> {
     if returned < 0 {
         return Ok(Done::Filtered);
     }
-    let Some(file) = file_of(returned as u64)? else {
+    let Some(file) = file_of(Object::current_task(), returned as u64)? else {
         return Ok(Done::Filtered);
     };
     file::report_open(scope, file)
 }
 
-/// The object behind a descriptor of the current task; `None` when another thread has closed it already.
+/// The object behind a descriptor of a task; `None` when another thread has closed it already.
 #[inline(always)]
-pub(super) fn file_of(descriptor: u64) -> Result<Option<Object>, Lost> {
-    let table = Object::current_task().follow(offset!(task_files)).follow(offset!(files_fdt));
+pub(super) fn file_of(task: Object, descriptor: u64) -> Result<Option<Object>, Lost> {
+    let table = task.follow(offset!(task_files)).follow(offset!(files_fdt));
     let max: u32 = table.load(offset!(fdtable_max));
     if u64::from(max) <= descriptor {
         return Ok(None);

@@ -63,7 +63,12 @@ fn report(scope: &Scope, bprm: Object) -> Result<Done, Lost> {
         )
     };
     parts.fill(header, given);
-    let file = file::place_path::<{ PATH_SHORT as u64 }>(area.cast(), &opened, namespace);
+    let file = file::place_path::<{ PATH_SHORT as u64 }>(
+        area.cast(),
+        opened.file,
+        opened.known.place,
+        namespace,
+    );
     // SAFETY: as above.
     unsafe { (&raw mut (*record).file).write(file) };
     if file.path_state != path_state::TOO_LONG {
@@ -92,7 +97,12 @@ fn report_long(
         )
     };
     parts.fill(header, given);
-    let file = file::place_path::<{ PATH_LONG as u64 }>(area.cast(), opened, namespace);
+    let file = file::place_path::<{ PATH_LONG as u64 }>(
+        area.cast(),
+        opened.file,
+        opened.known.place,
+        namespace,
+    );
     // SAFETY: as in `report`.
     unsafe { (&raw mut (*record).file).write(file) };
     entry.submit(0);
