@@ -7,7 +7,7 @@ use picket_engine::{
     AccessSet, Arguments, Declared, Deed, Departure, Fact, FileOperation, Finding, MemoryUse,
     NetworkOperation, ObservedPath, Reach, SyscallAbi, Tampering, Unresolved, Whose,
     baseline::{Anomaly, Item},
-    learned::Surprise,
+    learned::{PluginTime, Surprise},
 };
 
 use crate::{arguments, manifest::syscalls, watch::Breach};
@@ -21,6 +21,12 @@ pub(crate) fn error(message: &str) {
 /// So many of a thing.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// Plugin-time in days with two digits, rounded down.
+pub(crate) fn days(time: PluginTime) -> String {
+    let hundredths = u128::from(time.as_millis()) * 100 / u128::from(PluginTime::DAY.as_millis());
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 /// What was done to the kernel side.

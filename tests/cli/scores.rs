@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use picket::baseline::Store;
 use picket::trace::{Clock, Reader, Writer};
 use picket_engine::{Fact, Input};
+use picket_tests::picket;
+use picket_tests::runs::calm;
 use serde_json::Value;
 
 use super::baseline::Place;
@@ -335,4 +338,62 @@ fn evidence_is_what_the_detector_makes_of_runs_after_the_calibration() {
     // What certified it says nothing about it.
     let lines = ask(&place, 0, &from(&budget, &twice_a_day(&place, &usual, 14..16)));
     assert_eq!((of(&lines, "no_evidence").len(), of(&lines, "evidence").len()), (4, 0));
+}
+
+/// `picket simulate` of a trace, with these words.
+fn simulate(place: &Place, code: i32, trace: &Path, words: &[&str]) -> Vec<Value> {
+    let mut command = picket();
+    command.args(["simulate", "--output", "json", "-m", "manifest.yaml", "--store", "s.db"]);
+    let output = command.args(words).arg(trace).current_dir(place.plugin.directory()).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_simulation_says_what_learned_evidence_would_have_done_at_a_budget() {
+    let (place, key, usual, novel) = known();
+    let by = |budget| ["--baseline", key.as_str(), "--budget", budget];
+    let day = by("1 per 1 plugin-day");
+    let words = ["simulate", "-m", "manifest.yaml", "--store", "s.db", novel.to_str().unwrap()];
+    let refused = picket().args(words).args(day).current_dir(place.plugin.directory()).output();
+    let refused = refused.unwrap();
+    let complaint = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("it has no certificate, so nothing is evidence"), "{complaint}");
+    let mut store = Store::open(&place.plugin.path("s.db")).unwrap();
+    let identity = store.find(&key).unwrap().identity;
+    calm(&mut store, &identity, FIRST + 15 * DAY, 29, 400, FIRST + 44 * DAY);
+    drop(store);
+    // A first run of it is enough for a budget of a day, and not for one of a month.
+    let lines = simulate(&place, 3, &novel, &day);
+    let [finding] = of(&lines, "finding")[..] else { panic!("{lines:?}") };
+    assert_eq!(finding["reason"], "anomalous_behaviour", "{finding}");
+    let deed = finding["deed"].as_str().unwrap();
+    assert!(deed.contains("by novelty: exec /usr/bin/sleep (new, "), "{deed}");
+    assert_eq!(of(&lines, "would_contain")[0]["step"], "freeze");
+    assert_eq!(of(&lines, "only_now").len(), 1);
+    let lines = simulate(&place, 0, &novel, &by("1 per 30 plugin-days"));
+    assert_eq!(of(&lines, "finding").len(), 0);
+    let evidence = of(&lines, "evidence")[0]["evidence_ms"].as_u64().unwrap();
+    assert!(0 < evidence && evidence < 30 * DAY * 1000, "{evidence}");
+    let words = [&words[..], &by("1 per 30 plugin-days")].concat();
+    let told = picket().args(words).current_dir(place.plugin.directory()).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    for word in ["at most one false action per 30 plugin-days", "the run is evidence of "] {
+        assert!(told.contains(word), "no {word:?} in {told}");
+    }
+    assert_eq!(simulate(&place, 0, &usual, &day)[0]["findings"], 0);
+    // One from before the calibration was complete says nothing.
+    let early = at(&place, &novel, FIRST + 40 * DAY);
+    let lines = simulate(&place, 0, &early, &day);
+    assert_eq!(
+        (&of(&lines, "evidence")[0]["early"], of(&lines, "finding").len()),
+        (&true.into(), 0)
+    );
+    // Both or neither: a budget without a baseline is of nobody.
+    for words in [&day[..2], &day[2..]] {
+        simulate(&place, 64, &novel, words);
+    }
 }

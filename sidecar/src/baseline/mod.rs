@@ -26,7 +26,7 @@ pub use calibration::{Calibration, Certified, Frozen, Taken};
 pub use exchange::{ExchangeError, Package, VERSION, is_export, read, read_from, write};
 pub use identity::{Deployment, Identity, IdentityError};
 pub use learn::{Lesson, lesson};
-pub use live::{Evidence, Live, LiveStatus, Progress, Pupil, QUEUE, Stage};
+pub use live::{Evidence, Live, LiveStatus, Progress, Pupil, QUEUE, Stage, WhatIf, WhatIfError};
 pub use recording::RecordingError;
 pub use score::{Scores, score};
 pub use store::{Entry, KeptEvidence, KeptRuling, Store, StoreError};

@@ -1,8 +1,8 @@
-//! `picket simulate`: what a manifest would have found and done in a trace.
+//! `picket simulate`: what a manifest, and what was learned, would have found and done in a trace.
 
 use std::{collections::BTreeMap, io::Write as _, path::PathBuf};
 
-use picket_engine::{Effect, Finding, Input, Mode, Policy, SandboxId, Settings};
+use picket_engine::{Effect, Finding, Input, Mode, Policy, SandboxId, Settings, learned::Budget};
 use serde_json::json;
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     words,
 };
 use crate::{
+    baseline::{Store, WhatIf, WhatIfError},
     manifest::{self, Names, Occasion, ResolveContext},
     trace::{Header, Reader, Replay},
 };
@@ -30,6 +31,16 @@ pub(super) struct Arguments {
     /// The manifest to try. Judged as if its mode were `enforce`; nothing is done.
     #[arg(short, long, value_name = "FILE")]
     manifest: PathBuf,
+    /// Judged by what was learned as well, with no evidence yet: one false containment expected in so much time, such as
+    /// '1 per 30 plugin-days'. What learned evidence did when it was recorded is left out.
+    #[arg(long, value_name = "BUDGET", value_parser = crate::baseline::budget, requires = "baseline")]
+    budget: Option<Budget>,
+    /// What was learned: the beginning of a baseline's key, as `picket baseline list` shows it.
+    #[arg(long, value_name = "KEY", requires = "budget")]
+    baseline: Option<String>,
+    /// The store of baselines.
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/picket/baselines.db")]
+    store: PathBuf,
     /// How the answer is written.
     #[arg(long, value_enum, default_value = "human")]
     output: Output,
@@ -53,7 +64,17 @@ pub(super) fn run(arguments: &Arguments) -> exit::Exit {
             return exit::CONFIGURATION;
         }
     };
-    match simulate(arguments, reader, &policy) {
+    let learned = match learned(arguments, reader.header()) {
+        Ok(learned) => learned,
+        Err(error) => {
+            words::error(&error.to_string());
+            return match error {
+                WhatIfError::Store(_) | WhatIfError::NotCertified { .. } => exit::FAILURE,
+                WhatIfError::Redacted | WhatIfError::Another { .. } => exit::CONFIGURATION,
+            };
+        }
+    };
+    match simulate(arguments, reader, &policy, learned) {
         Ok(0) => exit::SUCCESS,
         Ok(_) => exit::FINDINGS,
         Err(error) => {
@@ -76,6 +97,15 @@ fn resolve(arguments: &Arguments, header: &Header) -> Result<Policy, String> {
         names: &Names::default(),
     };
     Ok(manifest.resolve(&context).map_err(|error| error.to_string())?.policy)
+}
+
+/// What was learned, if it is asked for.
+fn learned(arguments: &Arguments, header: &Header) -> Result<Option<WhatIf>, WhatIfError> {
+    let (Some(budget), Some(key)) = (arguments.budget, &arguments.baseline) else {
+        return Ok(None);
+    };
+    let store = Store::open(&arguments.store)?;
+    WhatIf::open(&store, key, budget, header).map(Some)
 }
 
 /// A departure, whatever follows from it: where, from what, and what was done.
@@ -102,7 +132,12 @@ impl Departures {
 }
 
 /// Answers how many findings there are.
-fn simulate(arguments: &Arguments, mut reader: Reader, policy: &Policy) -> Result<u64, Failure> {
+fn simulate(
+    arguments: &Arguments,
+    mut reader: Reader,
+    policy: &Policy,
+    mut learned: Option<WhatIf>,
+) -> Result<u64, Failure> {
     let redacted = reader.header().redacted;
     let mut teller = Teller::new(arguments.output, reader.header());
     let (mut then, mut now) = (Replay::new(SETTINGS), Replay::new(SETTINGS));
@@ -112,7 +147,10 @@ fn simulate(arguments: &Arguments, mut reader: Reader, policy: &Policy) -> Resul
         let input = input?;
         inputs += 1;
         teller.hear(&input);
-        if let Some(input) = instead(&input, policy) {
+        let told = learned.as_mut().map_or_else(Vec::new, |learned| learned.hear(&input));
+        let is_other = learned.is_some() && matches!(input, Input::Anomaly { .. });
+        let instead = instead(&input, policy).filter(|_| !is_other);
+        for input in instead.into_iter().chain(told) {
             for effect in now.tell(input) {
                 match effect {
                     Effect::Finding(finding) => {
@@ -157,8 +195,29 @@ fn simulate(arguments: &Arguments, mut reader: Reader, policy: &Policy) -> Resul
     let value = json!({ "event": "simulated", "inputs": inputs, "findings": findings, "steps": steps,
         "only_now": only_now.len(), "only_then": only_then.len(), "missed": missed, "redacted": redacted });
     teller.remark(&text, &value)?;
+    if let Some(learned) = &learned {
+        evidence(&mut teller, learned)?;
+    }
     teller.out.flush()?;
     Ok(findings)
+}
+
+/// How much evidence the recording is by what was learned.
+fn evidence(teller: &mut Teller, learned: &WhatIf) -> Result<(), Failure> {
+    let (evidence, of) = (learned.evidence(), learned.budget().time());
+    let amount = if learned.is_early() {
+        "the run began before the calibration was complete and is no evidence".to_owned()
+    } else {
+        format!(
+            "the run is evidence of {} of {} plugin-days",
+            words::days(evidence),
+            of.whole_days()
+        )
+    };
+    let text = format!("by {learned}; {amount}");
+    let value = json!({ "event": "evidence", "by": learned.to_string(), "evidence_ms": evidence.as_millis(),
+        "budget_ms": of.as_millis(), "early": learned.is_early() });
+    Ok(teller.remark(&text, &value)?)
 }
 
 /// The input as it would have been under another manifest. Shadow, because what is asked for now has no receipt in

@@ -3,10 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use libc::SIGTERM;
-use picket::baseline::{Calibration, Store};
-use picket_engine::baseline::{Baseline, Mark, Run};
-use picket_engine::learned::{PluginTime, Scores};
-use picket_tests::runs::{moved, run_id};
+use picket::baseline::Store;
+use picket_engine::baseline::{Baseline, Run};
+use picket_tests::runs::{calm, moved, run_id};
 use picket_tests::{picket, wait_until};
 use serde_json::Value;
 
@@ -49,24 +48,7 @@ fn certified(budgets: &str) -> Stage {
         *known = old;
     };
     store.change(&entry.identity, aged).unwrap();
-    let certified = store.calibrate(&entry.identity, false, |baseline, known| {
-        let mut calibration = Calibration::new(baseline);
-        let lasted = PluginTime::from_millis(1_000);
-        for number in 0..CALIBRATED_DAYS * PER_DAY {
-            let began = calibrated + DAY / 4 + number * DAY / PER_DAY;
-            let mark = Mark { began, lasted, started: true, scores: Scores::default() };
-            calibration.take(
-                baseline,
-                run_id(1_000_000 + number),
-                &Run::new(began, lasted, true, 1),
-                mark,
-            );
-        }
-        let made = calibration.certify(entry.identity.subject(), baseline, now - DAY / 2);
-        *known = Some(calibration);
-        made
-    });
-    certified.unwrap().unwrap();
+    calm(&mut store, &entry.identity, calibrated, CALIBRATED_DAYS, PER_DAY, now - DAY / 2);
     stage
 }
 

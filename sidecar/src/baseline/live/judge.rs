@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use picket_engine::{
     Mode, SandboxId,
-    baseline::{Anomaly, Counts, Family, Mark, Ongoing, Run, RunId, Votes},
+    baseline::{Anomaly, Counts, Family, Key, Mark, Ongoing, Run, RunId, Votes},
     learned::{Act, Certificate, Detector, PluginTime, Rung, Scores, Standing},
 };
 
@@ -92,6 +92,25 @@ impl Judge {
         let budgets = pupil.budgets;
         let judge = Self { budgets, counts, frozen, work, runs: BTreeMap::new() };
         Ok(Opened { judge, news })
+    }
+
+    /// By a certificate, with no evidence yet, as it was when its calibration was complete.
+    pub(super) fn from_nothing(
+        entry: &Entry,
+        key: Key,
+        (certificate, calibrated_until): (Certificate, Option<u64>),
+        budgets: Budgets,
+    ) -> Self {
+        let detector = Detector::new(certificate, &budgets.rungs(), Mode::Observe);
+        let ongoing = Box::new(Ongoing::new(detector, calibrated_until));
+        Self {
+            budgets,
+            counts: Counts::of(&entry.baseline, key),
+            frozen: Frozen::of(&entry.baseline),
+            // What began before was learned, or calibrated it.
+            work: Work::Evidence { ongoing, since: calibrated_until.unwrap_or_default(), ruled: 0 },
+            runs: BTreeMap::new(),
+        }
     }
 
     /// Whether it was made for these budgets.
@@ -198,6 +217,20 @@ impl Judge {
                 Ok(None)
             }
         }
+    }
+
+    /// A run is over that nothing is kept of.
+    pub(super) fn over(&mut self, sandbox: SandboxId, ended: u64) {
+        self.runs.remove(&sandbox);
+        if let Work::Evidence { ongoing, .. } = &mut self.work {
+            ongoing.end(sandbox, ended);
+        }
+    }
+
+    /// How much evidence there is for the first rung, the open block included.
+    pub(super) fn evidence_now(&self) -> PluginTime {
+        let Work::Evidence { ongoing, .. } = &self.work else { return PluginTime::default() };
+        PluginTime::from_millis(ongoing.detector().evidence_now_millis(0).unwrap_or_default())
     }
 
     /// Answers the certificate if this run completed it.

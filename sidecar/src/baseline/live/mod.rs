@@ -18,6 +18,7 @@ mod judge;
 mod lesson;
 #[cfg(test)]
 mod tests;
+mod whatif;
 mod work;
 
 use std::{
@@ -39,6 +40,7 @@ use crate::{
     export::{BaselineMetrics, OperatorWord},
     watch::{Accuser, Tap},
 };
+pub use whatif::{WhatIf, WhatIfError};
 use work::Worker;
 
 /// Inputs that may wait for the thread.

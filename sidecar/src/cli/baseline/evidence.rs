@@ -10,7 +10,7 @@ use picket_engine::{
 };
 use serde_json::json;
 
-use super::{Refusal, Which, exit, print, recorded::Run, standing::State, time, title};
+use super::{Refusal, Which, exit, print, recorded::Run, standing::State, time, title, words};
 use crate::baseline::{Calibration, Entry};
 
 /// What evidence rests on.
@@ -107,7 +107,7 @@ fn say(
     let mut line = format!(
         "  {}  {} of {} plugin-days, {} % of the budget",
         time(began),
-        days(evidence),
+        words::days(evidence),
         of.whole_days(),
         hundredths(evidence.as_millis(), of.as_millis()),
     );
@@ -117,12 +117,6 @@ fn say(
         ));
     }
     which.say(&object, &line)
-}
-
-/// With two digits, rounded down.
-fn days(time: PluginTime) -> String {
-    let hundredths = hundredths(time.as_millis(), PluginTime::DAY.as_millis());
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 fn hundredths(part: u64, whole: u64) -> u128 {
