@@ -18,7 +18,7 @@ use crate::{
 
 /// Deeds shown in this epoch, 4,096. Writer and reader: the hooks of sockets, memory and namespaces.
 #[map]
-static SEEN_DEEDS: Seen<2, 10> = Seen::new();
+static SEEN_DEEDS: Seen<2, 9> = Seen::new();
 
 /// `SOCK_TYPE_MASK`: `socket` takes flags beside the type.
 const SOCKET_TYPE: u32 = 0xf;

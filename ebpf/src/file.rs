@@ -12,7 +12,7 @@ use crate::{
     seen::Seen,
 };
 
-/// Files shown in this epoch, 16,384. Writer and reader: the hooks of opens and mappings.
+/// Files shown in this epoch, 32,768. Writer and reader: the hooks of opens and mappings.
 #[map]
 static SEEN_FILES: Seen<7, 12> = Seen::new();
 

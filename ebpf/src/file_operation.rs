@@ -19,7 +19,7 @@ use crate::{
 
 /// Operations shown in this epoch, 8,192. Writer and reader: the `path` hooks.
 #[map]
-static SEEN_OPERATIONS: Seen<7, 11> = Seen::new();
+static SEEN_OPERATIONS: Seen<7, 10> = Seen::new();
 
 /// Every operation but a received descriptor writes.
 const FMODE_WRITE: u32 = 2;

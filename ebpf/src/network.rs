@@ -25,7 +25,7 @@ static NET_RULES: Array<[NetRule; MAX_NET_RULES]> = Array::with_max_entries(64 *
 /// Destinations shown in this epoch, 16,384, those that were refused apart from the others. Writer and reader: the socket
 /// hooks.
 #[map]
-static SEEN_DESTINATIONS: Seen<4, 12> = Seen::new();
+static SEEN_DESTINATIONS: Seen<4, 11> = Seen::new();
 
 const IPPROTO_TCP: u16 = 6;
 const IPPROTO_MPTCP: u16 = 262;

@@ -19,7 +19,7 @@ static PICKET: Array<u32> = Array::with_max_entries(1, 0);
 /// Processes and peers outside that were reached for in this epoch, 2,048. A deed is how, for whom, and since when that one
 /// runs: numbers are used again. Writer and reader: the reach and peer hooks.
 #[map]
-pub static SEEN_REACHES: Seen<4, 9> = Seen::new();
+pub static SEEN_REACHES: Seen<4, 8> = Seen::new();
 
 /// Counts that the current task reaches for `target`, and reports it if the target is not of the same sandbox.
 #[inline(always)]

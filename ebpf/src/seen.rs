@@ -2,13 +2,15 @@
 //!
 //! Arrays and not the kernel's hash tables: a look at one of those, by a key of seven words, costs 40 ns, which every open
 //! of a known file would pay; here it is an index and a comparison of words in the program itself. A deed is compared as a
-//! whole, so nothing new is ever taken for something seen. A place holds four; the one that came first gives way to the
+//! whole, so nothing new is ever taken for something seen. A place holds eight; the one that came first gives way to the
 //! next, and what was forgotten is sent once more, never missed.
 
 use aya_ebpf::maps::Array;
 
+use crate::bounds;
+
 /// Deeds of one place.
-const WAYS: usize = 4;
+const WAYS: usize = 8;
 
 /// One multiplier for each word of a deed, odd and without a pattern: the upper bits of the sum are the place.
 const MULTIPLIERS: [u64; 7] = [
@@ -23,7 +25,15 @@ const MULTIPLIERS: [u64; 7] = [
 
 /// Deeds of `WORDS` words each, at `1 << BITS` places.
 #[repr(transparent)]
-pub struct Seen<const WORDS: usize, const BITS: u32>(Array<[Cell<WORDS>; WAYS]>);
+pub struct Seen<const WORDS: usize, const BITS: u32>(Array<Place<WORDS>>);
+
+/// Where all deeds go that have the same sum.
+#[repr(C)]
+pub struct Place<const WORDS: usize> {
+    /// How many were put here.
+    turn: u64,
+    cells: [Cell<WORDS>; WAYS],
+}
 
 /// Room for one deed.
 #[repr(C)]
@@ -42,7 +52,9 @@ impl<const WORDS: usize, const BITS: u32> Seen<WORDS, BITS> {
     /// Whether the deed is remembered.
     #[inline(always)]
     pub fn has(&self, deed: &[u64; WORDS]) -> bool {
-        let Some(cells) = self.cells(deed) else { return false };
+        let Some(place) = self.place(deed) else { return false };
+        // SAFETY: an element of an array map; only the address of a field is formed.
+        let cells = unsafe { (&raw const (*place).cells).cast::<Cell<WORDS>>() };
         let mut way = 0;
         while way < WAYS {
             // SAFETY: `way` is below the place's length.
@@ -54,25 +66,26 @@ impl<const WORDS: usize, const BITS: u32> Seen<WORDS, BITS> {
         false
     }
 
-    /// Remembers the deed in the place of the one that was remembered first. Forgets it at once if another CPU is writing
-    /// just there: it is then sent once more.
+    /// Remembers the deed instead of the one of its place that was remembered first. Not if another CPU writes just there: it
+    /// is then sent once more.
     #[inline(always)]
     pub fn remember(&self, deed: &[u64; WORDS]) {
         use core::intrinsics::{AtomicOrdering, atomic_or};
-        let Some(cells) = self.cells(deed) else { return };
-        let mut chosen = cells;
-        let mut way = 1;
-        while way < WAYS {
-            // SAFETY: `way` is below the place's length.
-            let cell = unsafe { cells.add(way) };
-            if guard(cell) < guard(chosen) {
-                chosen = cell;
-            }
-            way += 1;
-        }
-        // SAFETY: a cell of a map element; only the addresses of its fields are formed.
+        let Some(place) = self.place(deed) else { return };
+        // SAFETY: an element of an array map; only the address of a field is formed.
+        let turn = unsafe { &raw mut (*place).turn };
+        // SAFETY: a word of a map element. Two CPUs that draw the same number here write to one cell, or one of them does.
+        let number = unsafe { turn.read_volatile() };
+        // SAFETY: as above.
+        unsafe { turn.write_volatile(number.wrapping_add(1)) };
+        let way = bounds::below::<{ WAYS as u64 }>(number) as usize;
+        // SAFETY: an element of an array map; only the address of a field is formed.
+        let cells = unsafe { (&raw mut (*place).cells).cast::<Cell<WORDS>>() };
+        // SAFETY: `way` is below the place's length.
+        let cell = unsafe { cells.add(way) };
+        // SAFETY: a cell of a map element; only the address of a field is formed.
         let (guard, words) =
-            unsafe { (&raw mut (*chosen).guard, (&raw mut (*chosen).deed).cast::<u64>()) };
+            unsafe { (&raw mut (*cell).guard, (&raw mut (*cell).deed).cast::<u64>()) };
         // SAFETY: a word of a map element.
         let before = unsafe { atomic_or::<u64, u64, { AtomicOrdering::SeqCst }>(guard, 1) };
         if before & 1 != 0 {
@@ -91,14 +104,14 @@ impl<const WORDS: usize, const BITS: u32> Seen<WORDS, BITS> {
     }
 
     #[inline(always)]
-    fn cells(&self, deed: &[u64; WORDS]) -> Option<*mut Cell<WORDS>> {
+    fn place(&self, deed: &[u64; WORDS]) -> Option<*mut Place<WORDS>> {
         let mut sum = 0_u64;
         let mut word = 0;
         while word < WORDS {
             sum = sum.wrapping_add(deed[word].wrapping_mul(MULTIPLIERS[word]));
             word += 1;
         }
-        self.0.get_ptr_mut((sum >> (64 - BITS)) as u32).map(<*mut _>::cast)
+        self.0.get_ptr_mut((sum >> (64 - BITS)) as u32)
     }
 }
 

@@ -301,13 +301,13 @@ fn f9_tables_of_what_was_seen_that_others_fill_hide_nothing() {
     let script = "until [ -e go ]; do sleep 0.1; done; cat secret; exec sleep 99";
     let (run, _) = start(&plugin, &[], script, "");
     run.await_report("running");
-    // Four deeds a place, each with a word before it.
-    fill::<{ 4 * 8 * (1 + 7) }>(&run, "SEEN_FILES");
-    fill::<{ 4 * 8 * (1 + 7) }>(&run, "SEEN_OPERATIONS");
+    // Eight deeds a place, each with a word before it, and one before all of them.
+    fill::<{ 8 + 8 * 8 * (1 + 7) }>(&run, "SEEN_FILES");
+    fill::<{ 8 + 8 * 8 * (1 + 7) }>(&run, "SEEN_OPERATIONS");
     // The kernel keeps fifteen bytes of a name.
-    fill::<{ 4 * 8 * (1 + 4) }>(&run, "SEEN_DESTINATIO");
-    fill::<{ 4 * 8 * (1 + 2) }>(&run, "SEEN_DEEDS");
-    fill::<{ 4 * 8 * (1 + 4) }>(&run, "SEEN_REACHES");
+    fill::<{ 8 + 8 * 8 * (1 + 4) }>(&run, "SEEN_DESTINATIO");
+    fill::<{ 8 + 8 * 8 * (1 + 2) }>(&run, "SEEN_DEEDS");
+    fill::<{ 8 + 8 * 8 * (1 + 4) }>(&run, "SEEN_REACHES");
     plugin.write("go", "");
     let ended = run.end();
     assert_eq!(ended.code, 120, "{ended:?}");

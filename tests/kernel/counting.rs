@@ -79,8 +79,12 @@ fn f9_what_found_no_room_is_counted_and_sent_by_the_next_that_does_the_same() {
 
     let seen = sandbox.act(flood);
     let mut paths: Vec<_> = seen.paths().into_iter().map(Result::unwrap).collect();
+    let told = paths.len();
     paths.sort();
-    assert!(paths == files, "{} of {} files told of once, early or late", paths.len(), files.len());
+    paths.dedup();
+    assert!(paths == files, "{} of {} files told of, early or late", paths.len(), files.len());
+    // What found a full place in the table of what was seen is told of once more.
+    assert!(told < files.len() + files.len() / 20, "{told} records of {} files", files.len());
     let mut ports: Vec<_> = seen.network().iter().map(|used| used.port).collect();
     ports.sort_unstable();
     // The first is the local port, chosen by the kernel, of both sockets.
